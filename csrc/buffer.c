@@ -1,0 +1,65 @@
+/* buffer: bytes that grow up to a bound; see buffer.h. */
+#include "buffer.h"
+
+#include <string.h>
+
+#include "alloc.h"
+
+#define FIRST_CAPACITY 256
+
+void tr_buffer_init(struct tr_buffer *b, size_t limit) {
+  memset(b, 0, sizeof *b);
+  b->limit = limit;
+}
+
+void tr_buffer_cleanup(struct tr_buffer *b) {
+  tr_free(b->data);
+  tr_buffer_init(b, b->limit);
+}
+
+void tr_buffer_clear(struct tr_buffer *b) {
+  b->length = 0;
+}
+
+void tr_buffer_wipe(struct tr_buffer *b) {
+  if (b->data) tr_wipe(b->data, b->capacity);
+  tr_buffer_cleanup(b);
+}
+
+/* Room for `more` bytes and a NUL. A grown block is copied by hand and the old one wiped by nobody:
+** buffers that hold secrets are sized before they are filled. */
+static int reserve(struct tr_buffer *b, size_t more) {
+  if (more > b->limit - b->length) return TR_BUFFER_FULL;
+  size_t need = b->length + more + 1;
+  if (need <= b->capacity) return TR_BUFFER_OK;
+  size_t capacity = b->capacity ? b->capacity : FIRST_CAPACITY;
+  while (capacity < need) {
+    if (capacity > (size_t)-1 / 2) return TR_BUFFER_NOMEM;
+    capacity *= 2;
+  }
+  char *grown = tr_realloc(b->data, capacity);
+  if (!grown) return TR_BUFFER_NOMEM;
+  b->data = grown;
+  b->capacity = capacity;
+  return TR_BUFFER_OK;
+}
+
+int tr_buffer_append(struct tr_buffer *b, const char *bytes, size_t length) {
+  int status = reserve(b, length);
+  if (status != TR_BUFFER_OK) return status;
+  if (length) memcpy(b->data + b->length, bytes, length);
+  b->length += length;
+  b->data[b->length] = '\0';
+  return TR_BUFFER_OK;
+}
+
+int tr_buffer_puts(struct tr_buffer *b, const char *text) {
+  return tr_buffer_append(b, text, strlen(text));
+}
+
+char *tr_buffer_take(struct tr_buffer *b, size_t *length) {
+  char *data = b->data;
+  *length = b->length;
+  tr_buffer_init(b, b->limit);
+  return data;
+}

@@ -1,0 +1,56 @@
+/* error: the kinds of failure, their messages, and keeping secrets out of them. Knows no Lua: errtable
+** turns one into what a script sees. */
+#ifndef TR_ERROR_H
+#define TR_ERROR_H
+
+#include <stddef.h>
+
+#define TR_MESSAGE_MAX 512
+#define TR_PATH_MAX 160
+#define TR_RAY_MAX 64
+
+enum tr_kind {
+  TR_NONE,
+  TR_INVALID_REQUEST,
+  TR_AUTHENTICATION,
+  TR_PERMISSION,
+  TR_NOT_FOUND,
+  TR_RATE_LIMIT,
+  TR_API,
+  TR_SERVER,
+  TR_CONNECTION,
+  TR_TIMEOUT,
+  TR_INVALID_RESPONSE,
+  TR_CANCELLED,
+  TR_KINDS
+};
+
+struct tr_error {
+  enum tr_kind kind;
+  int status;                   /* HTTP status, 0 if none */
+  int attempts;                 /* tries made, 0 if nothing was sent */
+  double retry_after;           /* seconds, below 0 if unknown */
+  char ray[TR_RAY_MAX];         /* cf-ray, "" if none */
+  char path[TR_PATH_MAX];       /* which argument or field, "" if none */
+  char message[TR_MESSAGE_MAX]; /* one line, safe to show */
+};
+
+void tr_error_clear(struct tr_error *e);
+
+/* Sets kind and message; the message is cut at its bound and made one printable line. */
+void tr_error_set(struct tr_error *e, enum tr_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+const char *tr_kind_name(enum tr_kind kind); /* "timeout", …; "none" for TR_NONE */
+
+/* The kind that an HTTP status stands for when the service said no. */
+enum tr_kind tr_kind_of_status(int status);
+
+/* Overwrites each occurrence of `secret` (4 bytes or longer) in text with asterisks. */
+void tr_redact(char *text, const char *secret);
+
+/* A printable, one-line excerpt of hostile bytes: control characters and bytes that are not UTF-8
+** become '?', runs of white space one space, markup tags are left out; at most size - 1 bytes. */
+void tr_excerpt(char *out, size_t size, const char *bytes, size_t length);
+
+#endif
