@@ -1,12 +1,13 @@
-/* alloc: where the rooms that know no Lua get their memory. One function behind one pointer, so that
-** a test can make every allocation fail in turn. Nothing here aborts: whoever asks checks the answer. */
+/* alloc: where the rooms that know no Lua get their memory. One function behind one pointer, so
+** that a test can make every allocation fail in turn. Nothing here aborts: whoever asks checks
+** the answer. */
 #ifndef TR_ALLOC_H
 #define TR_ALLOC_H
 
 #include <stddef.h>
 
-/* Like realloc(3), but a size of 0 frees and gives NULL. The default is libc's. Not to be changed while
-** anything is allocated. */
+/* Like realloc(3), but a size of 0 frees and gives NULL. The default is libc's. Not to be
+** changed while anything is allocated. */
 typedef void *(*tr_realloc_fn)(void *block, size_t size);
 extern tr_realloc_fn tr_realloc_hook;
 

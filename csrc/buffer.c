@@ -19,6 +19,7 @@ void tr_buffer_cleanup(struct tr_buffer *b) {
 
 void tr_buffer_clear(struct tr_buffer *b) {
   b->length = 0;
+  if (b->data) b->data[0] = '\0';
 }
 
 void tr_buffer_wipe(struct tr_buffer *b) {
@@ -26,10 +27,9 @@ void tr_buffer_wipe(struct tr_buffer *b) {
   tr_buffer_cleanup(b);
 }
 
-/* Room for `more` bytes and a NUL. A grown block is copied by hand and the old one wiped by nobody:
-** buffers that hold secrets are sized before they are filled. */
-static int reserve(struct tr_buffer *b, size_t more) {
+int tr_buffer_reserve(struct tr_buffer *b, size_t more) {
   if (more > b->limit - b->length) return TR_BUFFER_FULL;
+  if (more > (size_t)-2 - b->length) return TR_BUFFER_NOMEM; /* no room for the NUL */
   size_t need = b->length + more + 1;
   if (need <= b->capacity) return TR_BUFFER_OK;
   size_t capacity = b->capacity ? b->capacity : FIRST_CAPACITY;
@@ -39,13 +39,14 @@ static int reserve(struct tr_buffer *b, size_t more) {
   }
   char *grown = tr_realloc(b->data, capacity);
   if (!grown) return TR_BUFFER_NOMEM;
+  if (!b->data) grown[0] = '\0';
   b->data = grown;
   b->capacity = capacity;
   return TR_BUFFER_OK;
 }
 
 int tr_buffer_append(struct tr_buffer *b, const char *bytes, size_t length) {
-  int status = reserve(b, length);
+  int status = tr_buffer_reserve(b, length);
   if (status != TR_BUFFER_OK) return status;
   if (length) memcpy(b->data + b->length, bytes, length);
   b->length += length;
@@ -58,8 +59,9 @@ int tr_buffer_puts(struct tr_buffer *b, const char *text) {
 }
 
 char *tr_buffer_take(struct tr_buffer *b, size_t *length) {
-  char *data = b->data;
   *length = b->length;
+  if (b->length == 0) tr_buffer_cleanup(b);
+  char *data = b->data;
   tr_buffer_init(b, b->limit);
   return data;
 }

@@ -1,5 +1,5 @@
-/* error: the kinds of failure, their messages, and keeping secrets out of them. Knows no Lua: errtable
-** turns one into what a script sees. */
+/* error: the kinds of failure, their messages, and keeping secrets out of them. Knows no Lua:
+** errtable turns one into what a script sees. */
 #ifndef TR_ERROR_H
 #define TR_ERROR_H
 
@@ -37,7 +37,10 @@ struct tr_error {
 
 void tr_error_clear(struct tr_error *e);
 
-/* Sets kind and message; the message is cut at its bound and made one printable line. */
+/* Sets kind and message and nothing else. The message is cut at its bound between two characters
+** and made one printable line: white space becomes spaces; control characters, those that turn
+** the direction of writing, and bytes that are not UTF-8 become '?'. The old message may be an
+** argument. */
 void tr_error_set(struct tr_error *e, enum tr_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -46,11 +49,13 @@ const char *tr_kind_name(enum tr_kind kind); /* "timeout", …; "none" for TR_NO
 /* The kind that an HTTP status stands for when the service said no. */
 enum tr_kind tr_kind_of_status(int status);
 
-/* Overwrites each occurrence of `secret` (4 bytes or longer) in text with asterisks. */
+/* Overwrites each occurrence of `secret` (4 bytes or longer) in text with asterisks, overlapping
+** ones too. NULL is fine. */
 void tr_redact(char *text, const char *secret);
 
-/* A printable, one-line excerpt of hostile bytes: control characters and bytes that are not UTF-8
-** become '?', runs of white space one space, markup tags are left out; at most size - 1 bytes. */
+/* A printable, one-line excerpt of hostile bytes: control characters and bytes that are not
+** UTF-8 become '?'; markup tags are left out and count as white space; runs of white space
+** become one space, none at the ends; at most size - 1 bytes, cut between characters. */
 void tr_excerpt(char *out, size_t size, const char *bytes, size_t length);
 
 #endif

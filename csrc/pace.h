@@ -1,7 +1,7 @@
-/* pace: how fast requests may go out. A sliding window that is never overrun (1,200 in 300 s is the
-** service's limit for a user or token), a second one for bursts (200 in a second, the limit for an
-** address), and what the service itself says in its Ratelimit header. Pure: the clock is handed in, in seconds,
-** and never runs backwards. Not thread-safe: its owner locks. */
+/* pace: how fast requests may go out. A sliding window that is never overrun (1,200 in 300 s is
+** the service's limit for a user or token), a second one for bursts (200 in a second, the limit
+** for an address), and what the service itself says in its Ratelimit header. Pure: the clock is
+** handed in, in seconds, and never runs backwards. Not thread-safe: its owner locks. */
 #ifndef TR_PACE_H
 #define TR_PACE_H
 
@@ -30,9 +30,9 @@ void tr_pace_sent(struct tr_pace *p, double now);
 /* Nothing goes out for that many seconds (a 429 with its retry-after). */
 void tr_pace_hold(struct tr_pace *p, double now, double seconds);
 
-/* The value of a Ratelimit header, such as  "default";r=50;t=30  : with nothing remaining (r=0) nothing goes
-** out until t is over. Several policies may stand in one value, separated by commas. What cannot be
-** read is ignored; t above 600 counts as 600. */
+/* The value of a Ratelimit header, such as "default";r=50;t=30 : with nothing remaining (r=0)
+** nothing goes out until t is over. Several policies may stand in one value, separated by
+** commas. What cannot be read is ignored; t above 600 counts as 600. */
 void tr_pace_read(struct tr_pace *p, const char *ratelimit, double now);
 
 #endif

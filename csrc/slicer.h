@@ -1,9 +1,9 @@
-/* slicer: finds each complete element of result[].colos[] in a JSON text that arrives in pieces, hands
-** it out, and keeps the rest of the text, the envelope, with a number in place of each element.
-** Knows no Lua, does no I/O, and does not judge values: it follows strings, brackets, commas and
-** colons; numbers, literals and escapes are checked by whoever decodes the slices and the envelope.
-** For every text and every way of cutting it up: decoding the envelope and filling in the decoded
-** slices gives what decoding the whole text gives, or both refuse. */
+/* slicer: finds each complete element of result[].colos[] in a JSON text that arrives in pieces,
+** hands it out, and keeps the rest of the text, the envelope, with a number in place of each
+** element. Knows no Lua, does no I/O, and does not judge values: it follows strings, brackets,
+** commas and colons; numbers, literals and escapes are checked by whoever decodes the slices and
+** the envelope. For every text and every way of cutting it up: decoding the envelope and filling
+** in the decoded slices gives what decoding the whole text gives, or both refuse. */
 #ifndef TR_SLICER_H
 #define TR_SLICER_H
 
@@ -12,6 +12,8 @@
 #include "buffer.h"
 
 #define TR_SLICER_DEPTH_MAX 64 /* brackets open at once; a deeper text is refused */
+#define TR_SLICER_KEY_MAX                                                                          \
+  36 /* "result" with every letter written as \u00xx; longer names cannot match */
 
 enum tr_slicer_event {
   TR_SLICER_MORE,  /* all bytes were taken, no slice is complete */
@@ -32,7 +34,7 @@ enum tr_slicer_fault {
 struct tr_slicer_frame {
   unsigned char kind;  /* '{' or '[' */
   unsigned char place; /* where it stands on the way to result[].colos[] */
-  unsigned count;      /* elements begun in an array */
+  unsigned count;      /* elements begun, if it is an array of the envelope */
 };
 
 struct tr_slicer {
@@ -45,32 +47,40 @@ struct tr_slicer {
   /* private */
   struct tr_slicer_frame stack[TR_SLICER_DEPTH_MAX];
   unsigned depth;
-  unsigned char state;
-  unsigned char escape;
-  unsigned char in_slice;
+  size_t limit;
+  size_t safe_length; /* of the envelope, after which closing the brackets gives whole JSON */
   unsigned slices;
-  unsigned slice_depth;
-  struct tr_buffer key; /* the member name being read, unescaped, where it matters */
-  size_t safe_length;   /* envelope bytes after which closing the brackets gives whole JSON */
-  unsigned safe_depth;
+  unsigned char state;
+  unsigned char escape;   /* the last byte was a backslash in a string */
+  unsigned char in_slice; /* bytes go to the slice */
+  unsigned char complete; /* the slice waits to be taken */
+  unsigned char named;    /* the last member name that mattered is on the way to colos */
+  unsigned char key_length;
+  char key[TR_SLICER_KEY_MAX]; /* the member name being read, raw, where it matters */
 };
 
-/* `limit` bounds envelope and slice together (bytes held, not bytes fed). */
+/* `limit` bounds envelope and slice together (bytes held, not bytes fed); 4 GiB at most. */
 void tr_slicer_init(struct tr_slicer *s, size_t limit);
 void tr_slicer_cleanup(struct tr_slicer *s);
 
-/* Takes bytes up to the end of the next slice; *used says how many. */
-enum tr_slicer_event tr_slicer_feed(struct tr_slicer *s, const char *bytes, size_t length, size_t *used);
+/* Takes bytes up to the end of the next slice; *used says how many. A slice that was not taken
+** before is dropped; its number stays in the envelope. */
+enum tr_slicer_event tr_slicer_feed(struct tr_slicer *s, const char *bytes, size_t length,
+                                    size_t *used);
 
-/* After TR_SLICER_SLICE: the slice's text (NUL-ended), the caller's to free with tr_free. */
+/* After TR_SLICER_SLICE: the slice's text (NUL-ended), the caller's to free with tr_free. NULL
+** when none is complete. */
 char *tr_slicer_take(struct tr_slicer *s, size_t *length);
 
 /* At the end of the text: TR_SLICER_FINE, or why not (TR_SLICER_SHORT for an early end). */
 enum tr_slicer_fault tr_slicer_finish(struct tr_slicer *s);
 
-/* After an early end or an error: cuts the envelope back to the last value that arrived whole and
-** closes what is open, so that it decodes to all that is known. A member whose value had not arrived
-** is left out; an element of colos that had not is too. 0, or TR_BUFFER_NOMEM; an empty text stays empty. */
+/* After an early end or an error: cuts the envelope back to the last value that arrived whole,
+** or bracket that opened, and closes what is open, so that it decodes to all that is known. A
+** member whose value had not begun to arrive is left out, and so is a string, number or literal
+** that is cut short (12 could become 123); an array or object that had opened stays with what it
+** has; an element of colos that is not complete is left out. 0, or TR_BUFFER_NOMEM; a text
+** without a whole value or an open bracket gives an empty envelope. Nothing can be fed after. */
 int tr_slicer_mend(struct tr_slicer *s);
 
 #endif

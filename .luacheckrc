@@ -1,0 +1,5 @@
+-- Every Lua that the module runs on, and nginx, which it may run in.
+std = "max+ngx_lua"
+cache = false
+files["spec"].std = "+busted"
+files["rockspec"].std = "rockspec"

@@ -1,0 +1,164 @@
+# Builds the core for one Lua at a time; tests, checks and installs the module.
+#
+#   make LUA=luajit           lua5.1 to lua5.4, or luajit: the name of its program and pkg-config file
+#   make CC=clang CFLAGS=-O3  CPPFLAGS, CFLAGS and LDFLAGS come on top of what the sources need
+#   make SANITIZE=1           with the address and undefined behaviour sanitizers
+#
+# Each Lua has its own directory under build/, so that none meets another's objects.
+
+LUA        ?= lua5.4
+LUA_PKG    ?= $(LUA)
+PKG_CONFIG ?= pkg-config
+PREFIX     ?= /usr/local
+CFLAGS     ?= -O2 -g
+
+# Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and are what the unit
+# tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
+PLAIN_ROOMS  := alloc buffer slicer retry pace error target
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota call exchange reactor
+CURL_ROOMS   := exchange reactor
+
+OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)
+CORE          := $(OUT)/traceroute/core.so
+SOURCES       := $(wildcard csrc/*.c)
+OBJECTS       := $(SOURCES:%.c=$(OUT)/%.o)
+PLAIN_OBJECTS := $(filter $(PLAIN_ROOMS:%=$(OUT)/csrc/%.o),$(OBJECTS))
+UNIT_TESTS    := $(patsubst spec/%.c,$(OUT)/%,$(wildcard spec/unit/test_*.c))
+ROCKSPEC      := rockspec/cloudflare-traceroute-scm-1.rockspec
+LUA_FILES     := $(wildcard lua/traceroute/*.lua)
+
+LUA_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(LUA_PKG) 2>/dev/null)
+CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
+CURL_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
+CMOCKA      := $(or $(shell $(PKG_CONFIG) --cflags --libs cmocka 2>/dev/null),-lcmocka)
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+SANITIZERS := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined \
+  -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+COMPILE := $(CC) -std=c99 -D_GNU_SOURCE $(CPPFLAGS) -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
+  $(SANITIZERS) $(CURL_CFLAGS) $(CFLAGS)
+# nodelete: libcurl and the core's thread outlive the Lua state that loaded them.
+LINK := $(CC) -shared -pthread -Wl,-z,nodelete -Wl,-z,relro,-z,now $(SANITIZERS) $(CFLAGS) $(LDFLAGS)
+
+quote   = '$(subst ','\'',$1)'
+submake = $(MAKE) --no-print-directory
+
+##@ Building
+
+build: $(CORE) ## build the core for LUA (lua5.4); the default target
+
+$(CORE): $(OBJECTS) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $(OBJECTS) $(CURL_LIBS)
+
+# A room that knows no Lua does not get to see Lua's headers.
+$(OUT)/csrc/%.o: csrc/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(if $(filter $*,$(NO_LUA_ROOMS)),,$(LUA_CFLAGS)) -MMD -MP -c -o $@ $<
+
+$(OUT)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(PLAIN_OBJECTS) $(LDFLAGS) $(CMOCKA)
+
+# What everything is made with: when it changes, everything is made again.
+$(OUT)/flags: FORCE
+	@$(PKG_CONFIG) --exists $(LUA_PKG) libcurl || \
+	  echo "make: pkg-config does not know $(LUA_PKG) or libcurl; 'make deps' installs them" >&2
+	@mkdir -p $(@D)
+	@now=$(call quote,$(COMPILE) $(LUA_CFLAGS) $(LINK) $(CURL_LIBS) $(SOURCES)); \
+	  [ "$$now" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$now" > $@
+
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+
+env: ## print what lets a Lua find the checkout: eval "$(make -s env)"
+	@$(LUA) .ci/env.lua "$$(pwd)" $(OUT)
+
+deps: ## install the packages for FOR="demo test lint"; starts no service
+	@.ci/deps $(or $(FOR),demo test lint)
+
+##@ Trying
+
+demo: ## a first traceroute: local, or Cloudflare's if the environment has a token
+	@.ci/deps demo
+	@$(submake) build
+	@eval "$$($(submake) -s env)" && $(LUA) spec/support/demo.lua
+
+# LUA on the command line picks one Lua; SPEC=spec/x_spec.lua one file; ONLY=unit or a Lua one part.
+TEST_LUAS  := $(if $(filter file,$(origin LUA)),lua5.4 luajit,$(LUA))
+TEST_PARTS := $(or $(ONLY),$(if $(SPEC),,unit) $(TEST_LUAS))
+
+test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= SPEC=
+	@.ci/deps test
+	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
+
+unit: $(UNIT_TESTS)
+objects: $(OBJECTS)
+
+##@ Keeping the tree good
+
+C_FILES := $(wildcard csrc/*.[ch] spec/unit/*.[ch])
+LINTS   := lua format warnings cppcheck tidy rooms rockspec space
+
+lint: ## luacheck, clang-format, gcc, clang, cppcheck, clang-tidy, the house rules
+	@.ci/deps lint
+	@$(submake) -k $(LINTS:%=lint-%)
+
+lint-lua:
+	luacheck --quiet lua spec rockspec/*.rockspec .ci/*.lua .busted .luacheckrc
+
+lint-format:
+	clang-format --dry-run -Werror $(C_FILES)
+
+# Both compilers, with the headers of both Luas; -Werror here alone, so that a newer compiler's new
+# warning stops us and not those who only build.
+lint-warnings:
+	@set -e; for cc in gcc clang; do for lua in lua5.4 luajit; do echo "warnings: $$cc, $$lua"; \
+	  $(submake) -s objects unit CC=$$cc LUA=$$lua LUA_PKG=$$lua OUT=build/lint/$$cc-$$lua \
+	    CFLAGS='-O2 -Werror'; done; done
+
+lint-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c99 -D_GNU_SOURCE -D__linux__ \
+	  --enable=warning,performance,portability -DLUA_VERSION_NUM=504 -DLIBCURL_VERSION_NUM=0x075801 \
+	  -Icsrc csrc $(wildcard spec/unit)
+
+lint-tidy:
+	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $$(nproc) -I{} \
+	  clang-tidy --quiet {} -- -std=c99 -D_GNU_SOURCE -Icsrc $(LUA_CFLAGS) $(CURL_CFLAGS)
+
+lint-rooms:
+	.ci/rooms '$(NO_LUA_ROOMS)' '$(CURL_ROOMS)'
+
+lint-rockspec:
+	$(LUA) .ci/rockspec.lua $(ROCKSPEC) $(SOURCES) $(LUA_FILES)
+
+# White space at the ends of lines and files, in what git knows, compared with an empty tree.
+lint-space:
+	git -c safe.directory='*' diff --check $$(git hash-object -t tree /dev/null) -- .
+
+##@ Installing
+
+LUA_VERSION = $(shell $(LUA) -e 'print((_VERSION:match("%d.%d")))')
+LUA_DIR     = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/traceroute
+CORE_DIR    = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/traceroute
+
+install: build ## install for LUA under PREFIX (/usr/local), below DESTDIR
+	install -d "$(LUA_DIR)" "$(CORE_DIR)"
+	install -m 644 $(LUA_FILES) "$(LUA_DIR)"
+	install -m 755 $(CORE) "$(CORE_DIR)"
+
+uninstall: ## remove what install put there
+	rm -f $(LUA_FILES:lua/traceroute/%="$(LUA_DIR)"/%) "$(CORE_DIR)/core.so"
+	-rmdir "$(LUA_DIR)" "$(CORE_DIR)"
+
+##@ Other
+
+clean: ## remove build/, and what luarocks leaves behind
+	rm -rf build traceroute csrc/*.o
+
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+FORCE:
+.PHONY: build env deps demo test unit objects lint $(LINTS:%=lint-%) install uninstall clean help FORCE
+.DELETE_ON_ERROR:

@@ -1,0 +1,476 @@
+/* exchange: one HTTP exchange through libcurl; see exchange.h. */
+#include "exchange.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "alloc.h"
+
+#if LIBCURL_VERSION_NUM < 0x074400
+#error "libcurl 7.68 or newer is needed"
+#endif
+
+#define RECEIVE_BYTES (256L * 1024) /* libcurl's buffer: fewer, longer callbacks for a big answer */
+
+struct tr_exchange {
+  const struct tr_endpoint *endpoint;
+  struct tr_sink sink;
+  struct tr_transfer transfer;
+  struct curl_slist *headers;
+  struct tr_slicer slicer;
+  struct tr_report report;
+  double started, allowed;
+  char raw_head[TR_HEAD_MAX];
+  size_t raw_head_length;
+  char location[128];
+  int too_many_bytes;
+  int has_retry_after_ms; /* it goes before retry-after, whichever comes first */
+  int deaf;               /* what comes is counted but no longer looked at */
+  char curl_error[CURL_ERROR_SIZE];
+};
+
+void tr_report_cleanup(struct tr_report *report) {
+  tr_buffer_cleanup(&report->envelope);
+}
+
+/* ---- taking in headers ---- */
+
+static int header_value(const char *line, size_t length, const char *name, char *out, size_t size) {
+  size_t name_length = strlen(name);
+  if (length <= name_length || line[name_length] != ':' ||
+      strncasecmp(line, name, name_length) != 0)
+    return 0;
+  line += name_length + 1;
+  length -= name_length + 1;
+  while (length && (*line == ' ' || *line == '\t')) {
+    line++;
+    length--;
+  }
+  while (length &&
+         (line[length - 1] == '\r' || line[length - 1] == '\n' || line[length - 1] == ' '))
+    length--;
+  if (length >= size) length = size - 1;
+  memcpy(out, line, length);
+  out[length] = '\0';
+  return 1;
+}
+
+/* Seconds, or a date; below 0: neither. */
+static double retry_after(const char *value) {
+  double seconds = tr_retry_seconds(value, 1);
+  if (seconds >= 0) return seconds;
+  time_t then = curl_getdate(value, NULL);
+  if (then == (time_t)-1) return -1;
+  double left = difftime(then, time(NULL));
+  return left > 0 ? left : 0;
+}
+
+static void take_retry_after_ms(struct tr_exchange *x, const char *value) {
+  double seconds = tr_retry_seconds(value, 0.001);
+  if (seconds < 0) return;
+  x->report.retry_after = seconds;
+  x->has_retry_after_ms = 1;
+}
+
+/* A new status line begins a new answer (after 100 Continue, say): nothing is left of the one
+** before. */
+static void forget_headers(struct tr_exchange *x) {
+  x->report.ray[0] = x->report.ratelimit[0] = x->location[0] = '\0';
+  x->report.retry_after = x->report.should_retry = -1;
+  x->has_retry_after_ms = 0;
+}
+
+static size_t on_header(char *line, size_t one, size_t length, void *arg) {
+  struct tr_exchange *x = arg;
+  struct tr_report *report = &x->report;
+  char value[128];
+  (void)one;
+  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+    forget_headers(x);
+  else if (header_value(line, length, "cf-ray", value, sizeof value))
+    tr_excerpt(report->ray, sizeof report->ray, value, strlen(value));
+  else if (header_value(line, length, "ratelimit", value, sizeof value))
+    memcpy(report->ratelimit, value, sizeof value);
+  else if (header_value(line, length, "retry-after-ms", value, sizeof value))
+    take_retry_after_ms(x, value);
+  else if (!x->has_retry_after_ms && header_value(line, length, "retry-after", value, sizeof value))
+    report->retry_after = retry_after(value);
+  else if (header_value(line, length, "x-should-retry", value, sizeof value))
+    report->should_retry = strcmp(value, "true") == 0 ? 1 : strcmp(value, "false") == 0 ? 0 : -1;
+  else if (header_value(line, length, "location", value, sizeof value))
+    tr_excerpt(x->location, sizeof x->location, value, strcspn(value, "?#"));
+  return length;
+}
+
+/* ---- taking in the body ---- */
+
+static int status_of(struct tr_exchange *x) {
+  long status = 0;
+  curl_easy_getinfo(x->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+  return (int)status;
+}
+
+/* 0, or -1 to end the exchange. */
+static int slice_bytes(struct tr_exchange *x, const char *bytes, size_t length) {
+  while (length) {
+    size_t used;
+    enum tr_slicer_event event = tr_slicer_feed(&x->slicer, bytes, length, &used);
+    bytes += used;
+    length -= used;
+    if (event == TR_SLICER_ERROR) {
+      x->deaf = 1;
+      if (x->slicer.fault == TR_SLICER_NOMEM) x->report.out_of_memory = 1;
+      /* An answer that is a refusal anyway may be read to its end, which keeps the connection. */
+      return x->report.out_of_memory || status_of(x) / 100 == 2 ? -1 : 0;
+    }
+    if (event != TR_SLICER_SLICE) continue;
+    size_t slice_length;
+    char *text = tr_slicer_take(&x->slicer, &slice_length);
+    if (x->sink.slice(x->sink.arg, text, slice_length, &x->slicer) != 0) {
+      x->report.out_of_memory = 1;
+      return -1;
+    }
+  }
+  return 0;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t length, void *arg) {
+  struct tr_exchange *x = arg;
+  (void)one;
+  size_t limit = x->endpoint->max_bytes;
+  if (status_of(x) / 100 != 2 && limit > TR_REFUSAL_BYTES_MAX) limit = TR_REFUSAL_BYTES_MAX;
+  if (length > limit - x->report.bytes) {
+    x->too_many_bytes = 1;
+    return 0;
+  }
+  if (x->raw_head_length < sizeof x->raw_head) {
+    size_t room = sizeof x->raw_head - x->raw_head_length, part = length < room ? length : room;
+    memcpy(x->raw_head + x->raw_head_length, bytes, part);
+    x->raw_head_length += part;
+  }
+  x->report.bytes += length;
+  if (!x->deaf && slice_bytes(x, bytes, length) != 0) return 0;
+  return length;
+}
+
+/* ---- the end ---- */
+
+static const char *fault_text(enum tr_slicer_fault fault) {
+  switch (fault) {
+  case TR_SLICER_DEPTH:
+    return "nested too deeply";
+  case TR_SLICER_TRAILING:
+    return "something follows the end of the JSON text";
+  case TR_SLICER_SHORT:
+    return "the JSON text ends early";
+  default:
+    return "not JSON";
+  }
+}
+
+static void classify(struct tr_exchange *x, CURLcode result) {
+  struct tr_report *report = &x->report;
+  struct tr_error *error = &report->error;
+  const char *what = *x->curl_error ? x->curl_error : curl_easy_strerror(result);
+  curl_off_t ready = 0;
+  switch (result) {
+  case CURLE_OK:
+    report->outcome = TR_OUTCOME_ANSWER;
+    return;
+  case CURLE_OPERATION_TIMEDOUT:
+    curl_easy_getinfo(x->transfer.easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+    if (ready == 0 && x->endpoint->connect_timeout < x->allowed) {
+      report->outcome = TR_OUTCOME_CONNECTION;
+      tr_error_set(error, TR_CONNECTION,
+                   "no connection within %.3g s; check the network, or raise connect_timeout",
+                   x->endpoint->connect_timeout);
+      return;
+    }
+    report->outcome = TR_OUTCOME_TIMEOUT;
+    tr_error_set(
+        error, TR_TIMEOUT,
+        "no complete answer within %.3g s; raise timeout, or lower max_ttl, packets_per_ttl or "
+        "wait_time",
+        x->allowed);
+    return;
+  case CURLE_WRITE_ERROR:
+    report->outcome = TR_OUTCOME_REFUSED;
+    if (x->too_many_bytes)
+      tr_error_set(
+          error, TR_INVALID_RESPONSE,
+          "the response is larger than max_response_bytes (%lu); raise it, or ask for fewer colos",
+          (unsigned long)x->endpoint->max_bytes);
+    return;
+  case CURLE_OUT_OF_MEMORY:
+    report->out_of_memory = 1;
+    report->outcome = TR_OUTCOME_REFUSED;
+    return;
+  case CURLE_PEER_FAILED_VERIFICATION:
+    report->outcome = TR_OUTCOME_REFUSED;
+    tr_error_set(
+        error, TR_CONNECTION,
+        "the server's certificate is not trusted: %s; name its CA with ca_file if it is meant",
+        what);
+    return;
+  case CURLE_SSL_CACERT_BADFILE:
+    report->outcome = TR_OUTCOME_REFUSED;
+    tr_error_set(error, TR_CONNECTION, "the CA file cannot be used: %s; check ca_file", what);
+    return;
+  case CURLE_BAD_CONTENT_ENCODING:
+  case CURLE_WEIRD_SERVER_REPLY:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+    report->outcome = TR_OUTCOME_REFUSED;
+    tr_error_set(error, TR_INVALID_RESPONSE, "the response cannot be read: %s; check base_url",
+                 what);
+    return;
+  case CURLE_COULDNT_RESOLVE_HOST:
+  case CURLE_COULDNT_RESOLVE_PROXY:
+    report->outcome = TR_OUTCOME_CONNECTION;
+    tr_error_set(error, TR_CONNECTION, "%s; check the name and the resolver", what);
+    return;
+  default:
+    report->outcome = TR_OUTCOME_CONNECTION;
+    tr_error_set(error, TR_CONNECTION, "%s", what);
+    return;
+  }
+}
+
+/* What a body says of itself once it is all there, or has broken off. */
+static void settle(struct tr_exchange *x, int is_complete) {
+  struct tr_report *report = &x->report;
+  report->status = status_of(x);
+  report->seconds = tr_clock() - x->started;
+  enum tr_slicer_fault fault = is_complete ? tr_slicer_finish(&x->slicer) : x->slicer.fault;
+  if (fault == TR_SLICER_FINE && is_complete) {
+    report->whole = report->status / 100 == 2;
+  } else {
+    tr_excerpt(report->head, sizeof report->head, x->raw_head, x->raw_head_length);
+    if (tr_slicer_mend(&x->slicer) != 0) report->out_of_memory = 1;
+  }
+  if (fault != TR_SLICER_FINE && report->status / 100 == 2 && !x->too_many_bytes &&
+      report->outcome != TR_OUTCOME_CONNECTION && report->outcome != TR_OUTCOME_TIMEOUT) {
+    char excerpt[96];
+    tr_excerpt(excerpt, sizeof excerpt, x->raw_head, x->raw_head_length);
+    report->outcome = TR_OUTCOME_REFUSED;
+    tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                 "the response is %s (at byte %lu; it begins \"%s\"); check base_url and proxy",
+                 x->raw_head_length ? fault_text(fault) : "empty", (unsigned long)x->slicer.offset,
+                 excerpt);
+  }
+  size_t length, limit = x->slicer.envelope.limit;
+  char *data = tr_buffer_take(&x->slicer.envelope, &length);
+  tr_buffer_init(&report->envelope, limit);
+  report->envelope.data = data;
+  report->envelope.length = report->envelope.capacity = length;
+}
+
+static void on_ended(void *arg, int result) {
+  struct tr_exchange *x = arg;
+  struct tr_report *report = &x->report;
+  classify(x, (CURLcode)result);
+  settle(x, result == CURLE_OK);
+  if (report->status / 100 == 3 && report->outcome == TR_OUTCOME_ANSWER)
+    tr_error_set(
+        &report->error, TR_INVALID_RESPONSE,
+        "HTTP %d: redirected to \"%s\", which is not followed with credentials; check base_url",
+        report->status, x->location);
+  report->error.status = report->status;
+  report->error.retry_after = report->retry_after;
+  memcpy(report->error.ray, report->ray, sizeof report->ray);
+  x->sink.ended(x->sink.arg);
+}
+
+void tr_exchange_abandon(struct tr_exchange *x) {
+  tr_reactor_stop(&x->transfer);
+  x->report.outcome = TR_OUTCOME_CONNECTION;
+  settle(x, 0);
+}
+
+struct tr_report *tr_exchange_report(struct tr_exchange *x) {
+  return &x->report;
+}
+
+/* ---- the beginning ---- */
+
+void tr_exchange_free(struct tr_exchange *x) {
+  if (!x) return;
+  tr_reactor_stop(&x->transfer);
+  if (x->transfer.easy) curl_easy_cleanup(x->transfer.easy);
+  /* Header lines hold the credentials. */
+  for (struct curl_slist *line = x->headers; line; line = line->next)
+    tr_wipe(line->data, strlen(line->data));
+  curl_slist_free_all(x->headers);
+  tr_slicer_cleanup(&x->slicer);
+  tr_report_cleanup(&x->report);
+  tr_free(x);
+}
+
+static int make_headers(struct tr_exchange *x) {
+  for (char **line = x->endpoint->headers; *line; line++) {
+    struct curl_slist *longer = curl_slist_append(x->headers, *line);
+    if (!longer) return -1;
+    x->headers = longer;
+  }
+  return 0;
+}
+
+/* The store of CA certificates is parsed once per multi handle only while no CApath is set;
+** Debian's default sets one, which costs 22 ms a connection. */
+static void set_trust(const struct tr_exchange *x) {
+  CURL *easy = x->transfer.easy;
+  const char *file = x->endpoint->ca_file;
+  const curl_version_info_data *about = curl_version_info(CURLVERSION_NOW);
+  if (!file && about->age >= CURLVERSION_SEVENTH) file = about->cainfo;
+  if (!file) return;
+  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+}
+
+static int is_loopback(const char *host) {
+  struct in_addr v4;
+  struct in6_addr v6;
+  char bare[64];
+  if (strcasecmp(host, "localhost") == 0) return 1;
+  if (inet_pton(AF_INET, host, &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  size_t length = strlen(host);
+  if (length < 3 || length >= sizeof bare || host[0] != '[') return 0;
+  memcpy(bare, host + 1, length - 2);
+  bare[length - 2] = '\0';
+  return inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static void set_options(struct tr_exchange *x) {
+  CURL *easy = x->transfer.easy;
+  const struct tr_endpoint *endpoint = x->endpoint;
+  curl_easy_setopt(easy, CURLOPT_URL, endpoint->url);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, endpoint->user_agent);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(endpoint->connect_timeout * 1e3) + 1);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_error);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* A resolver that is stuck must not hold up the end of a call. */
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  if (endpoint->proxy) curl_easy_setopt(easy, CURLOPT_PROXY, endpoint->proxy);
+  /* Plain http is for loopback: through a proxy it would show the credentials to another
+  ** machine. */
+  if (strncasecmp(endpoint->url, "http:", 5) == 0 && !endpoint->insecure)
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+  set_trust(x);
+}
+
+struct tr_exchange *tr_exchange_new(const struct tr_endpoint *endpoint, struct tr_sink sink) {
+  struct tr_exchange *x = tr_calloc(sizeof *x);
+  if (!x) return NULL;
+  x->endpoint = endpoint;
+  x->sink = sink;
+  x->transfer.ended = on_ended;
+  x->transfer.arg = x;
+  x->report.retry_after = x->report.should_retry = -1;
+  tr_error_clear(&x->report.error);
+  tr_slicer_init(&x->slicer, endpoint->max_bytes);
+  x->transfer.easy = curl_easy_init();
+  if (!x->transfer.easy || make_headers(x) != 0) {
+    tr_exchange_free(x);
+    return NULL;
+  }
+  set_options(x);
+  return x;
+}
+
+int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *body, size_t length,
+                      double seconds) {
+  CURL *easy = x->transfer.easy;
+  x->started = tr_clock();
+  x->allowed = seconds;
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(seconds * 1e3) + 1);
+  curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+  return tr_reactor_start(r, &x->transfer);
+}
+
+/* ---- URLs ---- */
+
+static int url_part(CURLU *url, CURLUPart part, char *out, size_t size) {
+  char *text = NULL;
+  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return 0;
+  int fits = strlen(text) < size;
+  snprintf(out, size, "%s", text);
+  curl_free(text);
+  return fits;
+}
+
+static const char *url_fault(const char *text, int insecure) {
+  char scheme[16], host[300], ignored[8];
+  CURLU *url = curl_url();
+  if (!url) return "out of memory";
+  const char *fault = NULL;
+  if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK)
+    fault = "not a URL; it looks like https://api.cloudflare.com/client/v4";
+  else if (!url_part(url, CURLUPART_SCHEME, scheme, sizeof scheme) ||
+           (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
+    fault = "must begin with https://";
+  else if (!url_part(url, CURLUPART_HOST, host, sizeof host))
+    fault = "has no usable host name";
+  else if (url_part(url, CURLUPART_USER, ignored, sizeof ignored) || strchr(text, '@'))
+    fault = "must not hold a user name; pass token, or email and key";
+  else if (strpbrk(text, "?#"))
+    fault = "must not hold a query or a fragment";
+  else if (strcmp(scheme, "http") == 0 && !insecure && !is_loopback(host))
+    fault =
+        "plain http would show the credentials to the network; use https, or say insecure = true";
+  curl_url_cleanup(url);
+  return fault;
+}
+
+int tr_exchange_check_url(const char *url, int insecure, struct tr_error *error) {
+  const char *fault = url_fault(url, insecure);
+  if (!fault) return 0;
+  tr_error_set(error, TR_INVALID_REQUEST, "%s", fault);
+  snprintf(error->path, sizeof error->path, "base_url");
+  return -1;
+}
+
+int tr_exchange_check_proxy(const char *text, struct tr_error *error) {
+  static const char *const known[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  char scheme[16] = "";
+  if (*text == '\0') return 0;
+  CURLU *url = curl_url();
+  int is_fine = url &&
+                curl_url_set(url, CURLUPART_URL, text,
+                             CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+                url_part(url, CURLUPART_SCHEME, scheme, sizeof scheme);
+  curl_url_cleanup(url);
+  for (size_t i = 0; is_fine && i < sizeof known / sizeof known[0]; i++)
+    if (strcmp(scheme, known[i]) == 0) return 0;
+  tr_error_set(error, TR_INVALID_REQUEST,
+               "not a proxy's URL; it looks like http://proxy.example:3128, or \"\" for none");
+  snprintf(error->path, sizeof error->path, "proxy");
+  return -1;
+}
+
+const char *tr_exchange_version(void) {
+  return curl_version();
+}

@@ -1,0 +1,385 @@
+/* job: the userdata around a call; see job.h. */
+#include "job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "errtable.h"
+#include "request.h"
+#include "response.h"
+
+#define METATABLE "traceroute.job"
+#define RESULT_METATABLE "traceroute.result"
+#define ANCHOR "traceroute.reactor" /* registry: keeps the reactor between calls */
+
+#define DECODE_RUN 0.001 /* seconds of decoding in one run, after which a step looks up */
+
+/* Places in the job's table. */
+enum { STATE = 1, ON_PROGRESS, RESULT, ERROR, INFO };
+
+struct job {
+  struct tr_request request; /* until the call takes its plan over */
+  struct tr_reactor *reactor;
+  struct tr_call *call;
+  struct tr_response response;
+  struct tr_piece *piece; /* being taken in: freed here should that raise */
+  int epoll, bell;        /* made by fd(); the bell rings while pieces wait or all is done */
+  int is_finished;        /* result, err and info are there */
+  int in_callback;
+  int cancel_wanted; /* said from within on_progress */
+};
+
+/* ---- the reactor is kept for the next call's connections ---- */
+
+struct anchor {
+  struct tr_reactor *reactor;
+};
+
+static int l_anchor_gc(lua_State *L) {
+  struct anchor *anchor = lua_touserdata(L, 1);
+  tr_reactor_release(anchor->reactor);
+  anchor->reactor = NULL;
+  return 0;
+}
+
+static void anchor_reactor(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, ANCHOR);
+  struct anchor *anchor = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (!anchor || (anchor->reactor && tr_reactor_is_ours(anchor->reactor))) return;
+  anchor->reactor = tr_reactor_get();
+}
+
+static void register_anchor(lua_State *L) {
+  struct anchor *anchor = lua_newuserdata(L, sizeof *anchor);
+  anchor->reactor = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_anchor_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, LUA_REGISTRYINDEX, ANCHOR);
+}
+
+/* ---- small things ---- */
+
+static int push_failure(lua_State *L, enum tr_kind kind, const char *path, const char *message) {
+  struct tr_error error;
+  tr_error_clear(&error);
+  tr_error_set(&error, kind, "%s", message);
+  snprintf(error.path, sizeof error.path, "%s", path);
+  lua_pushnil(L);
+  tr_errtable_push(L, &error);
+  return 2;
+}
+
+/* The job that a method was called on, or NULL with an error pushed. */
+static struct job *to_job(lua_State *L) {
+  struct job *job = tr_test_userdata(L, 1, METATABLE);
+  if (!job)
+    push_failure(L, TR_INVALID_REQUEST, "self", "a job expected; call its methods with a colon");
+  return job;
+}
+
+/* A child process inherits jobs whose connections are its parent's: it must leave them alone. */
+static int is_foreign(const struct job *job) {
+  return job->reactor && !tr_reactor_is_ours(job->reactor);
+}
+
+static void ring(void *arg) {
+  struct job *job = arg;
+  if (job->bell >= 0 && eventfd_write(job->bell, 1) != 0) return;
+}
+
+static void silence(struct job *job) {
+  eventfd_t ignored;
+  if (job->bell >= 0 && eventfd_read(job->bell, &ignored) != 0) return;
+}
+
+static void close_fd(int *fd) {
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+}
+
+/* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished
+** call. */
+static void release_call(struct job *job) {
+  tr_piece_free(job->piece);
+  job->piece = NULL;
+  if (is_foreign(job)) {
+    job->call = NULL;
+    job->reactor = NULL;
+    return;
+  }
+  tr_call_free(job->call);
+  job->call = NULL;
+  tr_plan_cleanup(&job->request.plan);
+  if (job->reactor && job->epoll >= 0)
+    (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->reactor), NULL);
+  tr_reactor_release(job->reactor);
+  job->reactor = NULL;
+}
+
+static int l_close(lua_State *L) {
+  struct job *job = tr_test_userdata(L, 1, METATABLE);
+  if (!job) return 0;
+  release_call(job);
+  close_fd(&job->epoll);
+  close_fd(&job->bell);
+  return 0;
+}
+
+/* ---- taking pieces in ---- */
+
+__attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct job *job) {
+  release_call(job);
+  job->is_finished = 1;
+  tr_raise_out_of_memory(L);
+}
+
+/* Takes pieces in for `seconds` or, below 0, until none is left. True: some are left. */
+static int drain(lua_State *L, struct job *job, int table, double seconds) {
+  double end = tr_clock() + seconds;
+  lua_rawgeti(L, table, STATE);
+  int state = lua_gettop(L);
+  while ((job->piece = tr_call_next(job->call))) {
+    tr_response_take(L, state, &job->response, job->piece);
+    tr_piece_free(job->piece);
+    job->piece = NULL;
+    if (seconds >= 0 && tr_clock() >= end) break;
+  }
+  lua_pop(L, 1);
+  int left = tr_call_has_pieces(job->call);
+  if (!left) silence(job);
+  return left;
+}
+
+static void finish(lua_State *L, struct job *job, int table) {
+  lua_rawgeti(L, table, STATE);
+  int state = lua_gettop(L);
+  tr_response_finish(L, state, &job->response);
+  if (lua_istable(L, state + 1)) {
+    luaL_getmetatable(L, RESULT_METATABLE);
+    lua_setmetatable(L, state + 1);
+  }
+  lua_rawseti(L, table, INFO);
+  lua_rawseti(L, table, ERROR);
+  lua_rawseti(L, table, RESULT);
+  lua_pushnil(L);
+  lua_rawseti(L, table, STATE);
+  lua_settop(L, state - 1);
+  release_call(job);
+  job->is_finished = 1;
+  ring(job);
+}
+
+static void set_count(lua_State *L, const char *name, double n) {
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_setfield(L, -2, name);
+}
+
+/* Tells the script how far it is; what the script raises, or `false`, ends the call. */
+static void report_progress(lua_State *L, struct job *job, int table) {
+  lua_rawgeti(L, table, ON_PROGRESS);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_createtable(L, 0, 4);
+  set_count(L, "requests", job->response.requests);
+  set_count(L, "requests_done", job->response.requests_done);
+  set_count(L, "colos", (double)job->response.colos);
+  set_count(L, "bytes", (double)tr_call_bytes(job->call));
+  job->in_callback = 1;
+  int status = lua_pcall(L, 1, 1, 0);
+  job->in_callback = 0;
+  if (status == LUA_ERRMEM) lua_error(L);
+  if (status != 0) {
+    char message[200];
+    const char *text = lua_tostring(L, -1);
+    snprintf(message, sizeof message, "on_progress raised: %.150s", text ? text : "not a string");
+    tr_call_cancel(job->call, message);
+  } else if (job->cancel_wanted || (lua_isboolean(L, -1) && !lua_toboolean(L, -1))) {
+    tr_call_cancel(job->call, "cancelled by on_progress");
+  }
+  lua_pop(L, 1);
+}
+
+/* One look at the world: moves transfers on, takes pieces in. True: the job is finished. */
+static int advance(lua_State *L, struct job *job, int table, double wait, int *interrupted) {
+  unsigned long colos = job->response.colos;
+  unsigned done = job->response.requests_done;
+  *interrupted = tr_reactor_run(job->reactor, wait) == TR_RUN_INTERRUPTED;
+  int left = drain(L, job, table, DECODE_RUN);
+  if (colos != job->response.colos || done != job->response.requests_done)
+    report_progress(L, job, table);
+  if (tr_call_is_out_of_memory(job->call)) raise_out_of_memory(L, job);
+  if (left || tr_call_has_pieces(job->call) || !tr_call_is_done(job->call)) return 0;
+  finish(L, job, table);
+  return 1;
+}
+
+/* ---- what scripts call ---- */
+
+static int l_step(lua_State *L) {
+  struct job *job = to_job(L);
+  if (!job) return 2;
+  double seconds = 0;
+  if (lua_type(L, 2) == LUA_TNUMBER) seconds = (double)lua_tonumber(L, 2);
+  if ((!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TNUMBER) || !(seconds >= 0))
+    return push_failure(L, TR_INVALID_REQUEST, "seconds", "a number of 0 or more expected");
+  if (job->in_callback)
+    return push_failure(L, TR_INVALID_REQUEST, "", "step was called from within on_progress");
+  if (is_foreign(job))
+    return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
+  if (!job->is_finished && !job->call)
+    return push_failure(L, TR_CANCELLED, "", "the job was closed");
+  lua_settop(L, 1);
+  tr_get_uservalue(L, 1);
+  double end = tr_clock() + seconds, left = seconds;
+  int interrupted = 0;
+  while (!job->is_finished) {
+    double wait = tr_call_has_pieces(job->call) ? 0 : left;
+    if (advance(L, job, 2, wait, &interrupted)) break;
+    left = end - tr_clock();
+    if (interrupted || left <= 0) break;
+  }
+  lua_pushboolean(L, job->is_finished);
+  return 1;
+}
+
+static int l_fd(lua_State *L) {
+  struct job *job = to_job(L);
+  if (!job) return 2;
+  if (job->epoll >= 0) {
+    lua_pushinteger(L, job->epoll);
+    return 1;
+  }
+  if (!job->call && !job->is_finished)
+    return push_failure(L, TR_CANCELLED, "", "the job was closed");
+  struct epoll_event event;
+  memset(&event, 0, sizeof event);
+  event.events = EPOLLIN;
+  job->epoll = epoll_create1(EPOLL_CLOEXEC);
+  job->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (job->epoll < 0 || job->bell < 0 ||
+      epoll_ctl(job->epoll, EPOLL_CTL_ADD, job->bell, &event) != 0 ||
+      (job->reactor &&
+       epoll_ctl(job->epoll, EPOLL_CTL_ADD, tr_reactor_fd(job->reactor), &event) != 0)) {
+    int reason = errno;
+    close_fd(&job->epoll);
+    close_fd(&job->bell);
+    return push_failure(L, TR_CONNECTION, "", strerror(reason));
+  }
+  if (job->is_finished || tr_call_has_pieces(job->call)) ring(job);
+  lua_pushinteger(L, job->epoll);
+  return 1;
+}
+
+static int l_result(lua_State *L) {
+  struct job *job = to_job(L);
+  if (!job) return 2;
+  if (!job->is_finished)
+    return push_failure(L, TR_INVALID_REQUEST, "",
+                        "the job is not done; step it until it says true");
+  tr_get_uservalue(L, 1);
+  lua_rawgeti(L, -1, RESULT);
+  lua_rawgeti(L, -2, ERROR);
+  lua_rawgeti(L, -3, INFO);
+  return 3;
+}
+
+/* What arrived until now stays: result() gives it together with an error of kind `cancelled`. */
+static int l_cancel(lua_State *L) {
+  struct job *job = to_job(L);
+  if (!job) return 2;
+  if (job->in_callback) {
+    job->cancel_wanted = 1;
+    return 0;
+  }
+  if (job->is_finished || !job->call || is_foreign(job)) return 0;
+  lua_settop(L, 1);
+  tr_get_uservalue(L, 1);
+  tr_call_cancel(job->call, "cancelled");
+  drain(L, job, 2, -1);
+  if (tr_call_is_out_of_memory(job->call)) raise_out_of_memory(L, job);
+  finish(L, job, 2);
+  return 0;
+}
+
+static int l_tostring(lua_State *L) {
+  const struct job *job = to_job(L);
+  if (!job) return 2;
+  const char *state = job->is_finished ? "done" : job->call ? "running" : "closed";
+  lua_pushfstring(L, "traceroute.job (%s, %d of %d requests done)", state,
+                  (int)job->response.requests_done, (int)job->response.requests);
+  return 1;
+}
+
+static struct job *new_job(lua_State *L) {
+  struct job *job = tr_new_userdata(L, sizeof *job);
+  memset(job, 0, sizeof *job);
+  job->epoll = job->bell = -1;
+  luaL_getmetatable(L, METATABLE);
+  lua_setmetatable(L, -2);
+  lua_createtable(L, INFO, 0);
+  tr_set_uservalue(L, -2);
+  return job;
+}
+
+int tr_job_start(lua_State *L) {
+  lua_settop(L, 3);
+  struct job *job = new_job(L);
+  struct tr_error error;
+  if (tr_request_read(L, &job->request, &error) != 0) {
+    tr_plan_cleanup(&job->request.plan);
+    lua_pushnil(L);
+    tr_errtable_push(L, &error);
+    return 2;
+  }
+  tr_get_uservalue(L, 4);
+  lua_insert(L, 5);
+  lua_rawseti(L, 5, ON_PROGRESS);
+  job->response.validate = job->request.validate;
+  job->response.requests = job->request.plan.requests;
+  tr_response_open(L, &job->response);
+  lua_rawseti(L, 5, STATE);
+  anchor_reactor(L);
+  job->reactor = tr_reactor_get();
+  if (!job->reactor)
+    return push_failure(L, TR_CONNECTION, "",
+                        "no memory or no file descriptors left for a connection");
+  job->call = tr_call_new(&job->request.plan, job->reactor);
+  if (!job->call) raise_out_of_memory(L, job);
+  job->response.credential = tr_call_credential(job->call);
+  tr_call_notify(job->call, ring, job);
+  tr_call_start(job->call);
+  lua_settop(L, 4);
+  return 1;
+}
+
+void tr_job_push_result_metatable(lua_State *L) {
+  luaL_getmetatable(L, RESULT_METATABLE);
+}
+
+void tr_job_register(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"step", l_step}, {"fd", l_fd}, {"result", l_result}, {"cancel", l_cancel}, {NULL, NULL}};
+  static const luaL_Reg events[] = {
+      {"__gc", l_close}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
+  luaL_newmetatable(L, METATABLE);
+  tr_set_functions(L, events);
+  lua_newtable(L);
+  tr_set_functions(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+  luaL_newmetatable(L, RESULT_METATABLE);
+  lua_pop(L, 1);
+  register_anchor(L);
+}

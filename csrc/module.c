@@ -1,0 +1,46 @@
+/* module: luaopen_traceroute_core, the one list of what Lua sees of the core. */
+#include <dlfcn.h>
+
+#include "errtable.h"
+#include "exchange.h"
+#include "job.h"
+#include "response.h"
+#include "schema.h"
+#include "version.h"
+
+/* Locks, atfork handlers and libcurl's state belong to the process, not to one Lua state: the
+** code must stay when lua_close unloads the module, or a later callback runs into unmapped
+** memory. */
+static void stay_loaded(void) {
+  Dl_info here;
+  static const char anchor = 0;
+  if (dladdr(&anchor, &here)) (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
+}
+
+static int l_start(lua_State *L) {
+  return tr_job_start(L);
+}
+
+static int l_schema(lua_State *L) {
+  tr_schema_push(L);
+  return 1;
+}
+
+__attribute__((visibility("default"))) int luaopen_traceroute_core(lua_State *L);
+
+int luaopen_traceroute_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"start", l_start}, {"schema", l_schema}, {NULL, NULL}};
+  stay_loaded();
+  tr_response_register(L);
+  tr_errtable_register(L);
+  tr_job_register(L);
+  lua_newtable(L);
+  tr_set_functions(L, functions);
+  tr_job_push_result_metatable(L);
+  lua_setfield(L, -2, "result_metatable");
+  lua_pushliteral(L, TR_VERSION);
+  lua_setfield(L, -2, "VERSION");
+  lua_pushstring(L, tr_exchange_version());
+  lua_setfield(L, -2, "LIBCURL");
+  return 1;
+}

@@ -1,0 +1,57 @@
+/* reactor: the one libcurl multi handle of this process (of a thread of it), with its sockets
+** and its timers behind one epoll descriptor. It knows transfers and times, not what they are
+** for. Knows no Lua.
+**
+** Everything happens inside tr_reactor_run: transfers advance, ended ones are reported, timers
+** fire. The functions it calls may add and remove transfers and timers, free what they belong
+** to, and must not call tr_reactor_run. A reactor belongs to the thread and the process that
+** made it: after a fork the child gets a fresh one, and what it inherited is left alone, since
+** closing it would end the parent's connections. */
+#ifndef TR_REACTOR_H
+#define TR_REACTOR_H
+
+struct tr_reactor;
+
+/* Fires once, when its time has come; embed it, zeroed, in what it belongs to. */
+struct tr_timer {
+  double at; /* tr_clock() seconds */
+  void (*fire)(void *arg);
+  void *arg;
+  struct tr_timer *next, **link; /* private */
+};
+
+/* A transfer ended: `result` is its CURLcode. Embed it in what it belongs to. */
+struct tr_transfer {
+  void *easy; /* the CURL handle, owned by whoever embeds this */
+  void (*ended)(void *arg, int result);
+  void *arg;
+  struct tr_reactor *reactor; /* private: set while the transfer runs */
+};
+
+double tr_clock(void); /* monotonic seconds */
+
+/* The calling thread's reactor, made on first need; NULL: no memory or no descriptors left. Each
+** get is paired with a release; the last one closes idle connections and frees it. */
+struct tr_reactor *tr_reactor_get(void);
+void tr_reactor_release(struct tr_reactor *r);
+
+/* Whether the reactor was made by the running process: if not, it must not be touched. */
+int tr_reactor_is_ours(const struct tr_reactor *r);
+
+/* Readable when a run is worth taking. */
+int tr_reactor_fd(const struct tr_reactor *r);
+
+enum { TR_RUN_MOVED, TR_RUN_IDLE, TR_RUN_INTERRUPTED };
+
+/* Waits at most `seconds` (0: not at all) for something to do, and does it. TR_RUN_IDLE: nothing
+** happened; TR_RUN_INTERRUPTED: a signal came while waiting. */
+int tr_reactor_run(struct tr_reactor *r, double seconds);
+
+/* 0, or -1: no memory. */
+int tr_reactor_start(struct tr_reactor *r, struct tr_transfer *t);
+void tr_reactor_stop(struct tr_transfer *t); /* no more callbacks; idempotent */
+
+void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at); /* again moves it */
+void tr_timer_stop(struct tr_timer *timer);                                 /* idempotent */
+
+#endif

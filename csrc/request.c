@@ -1,0 +1,435 @@
+/* request: checked arguments -> a plan; see request.h. */
+#include "request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "pace.h"
+#include "target.h"
+#include "version.h"
+
+#define ACCOUNT 1
+#define TARGETS 2
+#define OPTS 3
+
+#define BASE_URL "https://api.cloudflare.com/client/v4"
+#define ACCOUNT_MAX 32
+#define COLO_NAME_MAX 64
+#define BODY_MAX (1024 * 1024)
+
+#define MAX_TTL 15 /* the service's defaults, for the default timeout */
+#define PACKETS_PER_TTL 3
+#define WAIT_TIME 1
+#define TIMEOUT_BASE 30.0
+#define TIMEOUT_LEAST 60.0
+#define TIMEOUT_MOST 600.0
+#define TIMEOUT_LIMIT 86400.0
+#define CONNECT_TIMEOUT 10.0
+#define RETRIES 2
+#define MAX_RESPONSE_BYTES (64.0 * 1024 * 1024)
+#define CONCURRENCY 4
+
+static int refuse(struct tr_error *error, enum tr_kind kind, const char *path,
+                  const char *message) {
+  tr_error_set(error, kind, "%s", message);
+  snprintf(error->path, sizeof error->path, "%s", path);
+  return -1;
+}
+
+/* Lack of memory in our own allocations is raised like Lua's: the job that owns the plan frees
+** it. */
+static char *keep(lua_State *L, char *text) {
+  if (!text) tr_raise_out_of_memory(L);
+  return text;
+}
+
+/* ---- reading options (already checked by the schema) ---- */
+
+/* Raw, so that a table's metamethods are never called. NULL when absent; valid while opts is. */
+static const char *option_text(lua_State *L, const char *name) {
+  if (!lua_istable(L, OPTS)) return NULL;
+  lua_pushstring(L, name);
+  lua_rawget(L, OPTS);
+  const char *text = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return text;
+}
+
+static double option_number(lua_State *L, const char *name, double standard) {
+  if (!lua_istable(L, OPTS)) return standard;
+  lua_pushstring(L, name);
+  lua_rawget(L, OPTS);
+  double n = lua_isnil(L, -1) ? standard : (double)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
+static int option_flag(lua_State *L, const char *name) {
+  if (!lua_istable(L, OPTS)) return 0;
+  lua_pushstring(L, name);
+  lua_rawget(L, OPTS);
+  int flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
+static const char *from_environment(const char *name) {
+  const char *text = getenv(name);
+  return text && *text ? text : NULL;
+}
+
+static int has_control(const char *text) {
+  for (; *text; text++)
+    if ((unsigned char)*text < 0x20 || *text == 0x7f) return 1;
+  return 0;
+}
+
+/* ---- account ---- */
+
+static const char *read_account(lua_State *L, struct tr_error *error) {
+  const char *account;
+  if (lua_isnoneornil(L, ACCOUNT)) {
+    account = from_environment("CLOUDFLARE_ACCOUNT_ID");
+    if (!account) {
+      refuse(error, TR_INVALID_REQUEST, "account",
+             "missing; pass it, or set CLOUDFLARE_ACCOUNT_ID");
+      return NULL;
+    }
+  } else if (lua_type(L, ACCOUNT) == LUA_TSTRING) {
+    account = lua_tostring(L, ACCOUNT);
+    if (strlen(account) != tr_raw_length(L, ACCOUNT)) account = "\n";
+  } else {
+    tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s", luaL_typename(L, ACCOUNT));
+    snprintf(error->path, sizeof error->path, "account");
+    return NULL;
+  }
+  size_t length = strlen(account);
+  for (size_t i = 0; i < length; i++) {
+    char c = account[i];
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+        c == '_')
+      continue;
+    refuse(error, TR_INVALID_REQUEST, "account",
+           "letters, digits, - and _ expected; the account id stands in the dashboard's address");
+    return NULL;
+  }
+  if (length < 1 || length > ACCOUNT_MAX) {
+    refuse(error, TR_INVALID_REQUEST, "account", "1 to 32 characters expected");
+    return NULL;
+  }
+  return account;
+}
+
+/* ---- targets ---- */
+
+/* The target at the top of the stack; popped. Added to the array at `asked` unless the set at
+** `seen` has it. */
+static int add_target(lua_State *L, int asked, int seen, size_t place, struct tr_error *error) {
+  char path[32] = "targets", canonical[TR_TARGET_MAX + 1], hint[2 * TR_TARGET_MAX];
+  if (place) snprintf(path, sizeof path, "targets[%lu]", (unsigned long)place);
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s", luaL_typename(L, -1));
+    memcpy(error->path, path, sizeof path);
+    return -1;
+  }
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  const char *fault = tr_target_fault(text, length, hint, sizeof hint);
+  if (fault) {
+    char shown[64];
+    tr_excerpt(shown, sizeof shown, text, length);
+    tr_error_set(error, TR_INVALID_REQUEST, "\"%s\" is %s", shown, fault);
+    memcpy(error->path, path, sizeof path);
+    return -1;
+  }
+  tr_target_canonical(text, length, canonical);
+  lua_pushstring(L, canonical);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, seen);
+  int is_new = lua_isnil(L, -1);
+  lua_pop(L, 1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, seen);
+  if (is_new)
+    lua_rawseti(L, asked, (int)tr_raw_length(L, asked) + 1);
+  else
+    lua_pop(L, 1);
+  return 0;
+}
+
+/* Pushes the array of targets without repeats. */
+static int read_targets(lua_State *L, struct tr_error *error) {
+  lua_newtable(L);
+  int asked = lua_gettop(L);
+  lua_newtable(L);
+  int seen = asked + 1;
+  if (lua_type(L, TARGETS) == LUA_TSTRING) {
+    lua_pushvalue(L, TARGETS);
+    if (add_target(L, asked, seen, 0, error) != 0) return -1;
+  } else if (lua_istable(L, TARGETS)) {
+    size_t length = tr_raw_length(L, TARGETS);
+    if (length == 0)
+      return refuse(error, TR_INVALID_REQUEST, "targets", "at least one target expected, got none");
+    if (length > TR_TARGETS_MAX)
+      return refuse(error, TR_INVALID_REQUEST, "targets",
+                    "more than 100000 targets; make several calls");
+    for (size_t i = 1; i <= length; i++) {
+      lua_rawgeti(L, TARGETS, (int)i);
+      if (add_target(L, asked, seen, i, error) != 0) return -1;
+    }
+  } else {
+    tr_error_set(error, TR_INVALID_REQUEST, "string or array of strings expected, got %s",
+                 lua_isnone(L, TARGETS) ? "nothing" : luaL_typename(L, TARGETS));
+    snprintf(error->path, sizeof error->path, "targets");
+    return -1;
+  }
+  lua_settop(L, asked);
+  return 0;
+}
+
+/* ---- bodies ---- */
+
+static int read_colos(lua_State *L, struct tr_error *error) {
+  lua_pushliteral(L, "colos");
+  lua_rawget(L, OPTS);
+  size_t length = lua_istable(L, -1) ? tr_raw_length(L, -1) : 0;
+  for (size_t i = 1; i <= length; i++) {
+    lua_rawgeti(L, -1, (int)i);
+    size_t bytes, good = 0;
+    const char *text = lua_tolstring(L, -1, &bytes);
+    good = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+    if (bytes == 0 || bytes > COLO_NAME_MAX || good != bytes) {
+      char path[32];
+      snprintf(path, sizeof path, "colos[%lu]", (unsigned long)i);
+      return refuse(error, TR_INVALID_REQUEST, path,
+                    "the name of a colo expected, such as den01 (1 to 64 letters, digits, - _ .)");
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return 0;
+}
+
+/* The strings of the array at the top of the stack, from `first` on: they hold nothing that JSON
+** would have to escape. */
+static void add_strings(lua_State *L, luaL_Buffer *out, int array, size_t first, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    luaL_addstring(out, i ? ",\"" : "\"");
+    lua_rawgeti(L, array, (int)(first + i));
+    luaL_addvalue(out);
+    luaL_addchar(out, '"');
+  }
+}
+
+/* Pushes what follows the targets in each body: ,"colos":[…],"options":{…}} */
+static void push_body_tail(lua_State *L) {
+  static const char *const integers[] = {"max_ttl", "packets_per_ttl", "port", "wait_time"};
+  int colos = lua_gettop(L) + 1;
+  lua_pushliteral(L, "colos");
+  if (lua_istable(L, OPTS)) lua_rawget(L, OPTS);
+  luaL_Buffer out;
+  size_t count = lua_istable(L, colos) ? tr_raw_length(L, colos) : 0;
+  const char *packet_type = option_text(L, "packet_type");
+  int members = 0;
+  luaL_buffinit(L, &out);
+  /* The service refuses an empty list: no colos means all of them, said by leaving the key out. */
+  if (count) {
+    luaL_addstring(&out, ",\"colos\":[");
+    add_strings(L, &out, colos, 1, count);
+    luaL_addchar(&out, ']');
+  }
+  luaL_addstring(&out, ",\"options\":{");
+  if (packet_type) {
+    luaL_addstring(&out, "\"packet_type\":\"");
+    luaL_addstring(&out, packet_type);
+    luaL_addchar(&out, '"');
+    members++;
+  }
+  for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
+    double n = option_number(L, integers[i], -1);
+    char text[64];
+    if (n < 0) continue;
+    snprintf(text, sizeof text, "%s\"%s\":%d", members++ ? "," : "", integers[i], (int)n);
+    luaL_addstring(&out, text);
+  }
+  luaL_addstring(&out, "}}");
+  luaL_pushresult(&out);
+  lua_replace(L, colos);
+}
+
+static void make_bodies(lua_State *L, int asked, struct tr_plan *plan) {
+  size_t targets = tr_raw_length(L, asked);
+  plan->requests = (unsigned)((targets + TR_TARGETS_PER_REQUEST - 1) / TR_TARGETS_PER_REQUEST);
+  plan->bodies = tr_calloc(sizeof *plan->bodies * plan->requests);
+  if (!plan->bodies) tr_raise_out_of_memory(L);
+  push_body_tail(L);
+  int tail = lua_gettop(L);
+  for (unsigned i = 0; i < plan->requests; i++) {
+    size_t first = (size_t)i * TR_TARGETS_PER_REQUEST, left = targets - first;
+    luaL_Buffer out;
+    luaL_buffinit(L, &out);
+    luaL_addstring(&out, "{\"targets\":[");
+    add_strings(L, &out, asked, first + 1,
+                left < TR_TARGETS_PER_REQUEST ? left : TR_TARGETS_PER_REQUEST);
+    luaL_addchar(&out, ']');
+    lua_pushvalue(L, tail);
+    luaL_addvalue(&out);
+    luaL_pushresult(&out);
+    plan->bodies[i] = keep(L, tr_strdup(lua_tostring(L, -1)));
+    lua_pop(L, 1);
+  }
+  lua_settop(L, tail - 1);
+}
+
+/* ---- credentials ---- */
+
+struct credentials {
+  const char *token, *email, *key;
+  const char *token_from, *email_from, *key_from; /* whom to name in a message */
+};
+
+static void choose_credentials(lua_State *L, struct credentials *c) {
+  c->token_from = "token";
+  c->email_from = "email";
+  c->key_from = "key";
+  c->token = option_text(L, "token");
+  c->email = option_text(L, "email");
+  c->key = option_text(L, "key");
+  if (c->token) return;
+  if (!c->email && !c->key) {
+    c->token = from_environment(c->token_from = "CLOUDFLARE_API_TOKEN");
+    if (c->token) return;
+  }
+  if (!c->email) c->email = from_environment(c->email_from = "CLOUDFLARE_EMAIL");
+  if (!c->key) c->key = from_environment(c->key_from = "CLOUDFLARE_API_KEY");
+}
+
+static char *header_line(lua_State *L, const char *name, const char *value) {
+  size_t size = strlen(name) + strlen(value) + 1;
+  char *line = keep(L, tr_realloc(NULL, size));
+  snprintf(line, size, "%s%s", name, value);
+  return line;
+}
+
+static int read_credentials(lua_State *L, struct tr_plan *plan, struct tr_error *error) {
+  struct credentials c;
+  choose_credentials(L, &c);
+  char **headers = plan->endpoint.headers = tr_calloc(6 * sizeof *headers);
+  if (!headers) tr_raise_out_of_memory(L);
+  *headers++ = keep(L, tr_strdup("Content-Type: application/json"));
+  *headers++ = keep(L, tr_strdup("Accept: application/json"));
+  *headers++ = keep(L, tr_strdup("Expect:"));
+  if (c.token) {
+    if (has_control(c.token))
+      return refuse(error, TR_INVALID_REQUEST, c.token_from,
+                    "holds a control character; strip line ends");
+    plan->credential = keep(L, tr_strdup(c.token));
+    *headers = header_line(L, "Authorization: Bearer ", c.token);
+    return 0;
+  }
+  if (!c.email && !c.key)
+    return refuse(
+        error, TR_AUTHENTICATION, "token",
+        "no credentials; pass token, or set CLOUDFLARE_API_TOKEN (permission Magic Transit Write)");
+  if (!c.email)
+    return refuse(error, TR_AUTHENTICATION, "email",
+                  "a key without an email; pass both, or a token");
+  if (!c.key)
+    return refuse(error, TR_AUTHENTICATION, "key", "an email without a key; pass both, or a token");
+  if (has_control(c.email) || has_control(c.key))
+    return refuse(error, TR_INVALID_REQUEST, has_control(c.email) ? c.email_from : c.key_from,
+                  "holds a control character; strip line ends");
+  plan->credential = keep(L, tr_strdup(c.key));
+  *headers++ = header_line(L, "X-Auth-Email: ", c.email);
+  *headers = header_line(L, "X-Auth-Key: ", c.key);
+  return 0;
+}
+
+/* ---- how the call is made ---- */
+
+static int read_url(lua_State *L, const char *account, struct tr_endpoint *endpoint,
+                    struct tr_error *error) {
+  const char *base = option_text(L, "base_url");
+  if (!base) base = from_environment("CLOUDFLARE_BASE_URL");
+  if (!base) base = BASE_URL;
+  if (has_control(base))
+    return refuse(error, TR_INVALID_REQUEST, "base_url", "holds a control character");
+  endpoint->insecure = option_flag(L, "insecure");
+  if (tr_exchange_check_url(base, endpoint->insecure, error) != 0) return -1;
+  size_t length = strlen(base);
+  while (length && base[length - 1] == '/')
+    length--;
+  size_t size = length + strlen(account) + sizeof "/accounts//diagnostics/traceroute";
+  endpoint->url = keep(L, tr_realloc(NULL, size));
+  snprintf(endpoint->url, size, "%.*s/accounts/%s/diagnostics/traceroute", (int)length, base,
+           account);
+  return 0;
+}
+
+/* Long enough for a trace whose probes all go unanswered one after another, for each round of
+** requests, and for the windows that the pace makes a long call wait. */
+static double default_timeout(lua_State *L, const struct tr_plan *plan) {
+  double one = TIMEOUT_BASE + option_number(L, "max_ttl", MAX_TTL) *
+                                  option_number(L, "packets_per_ttl", PACKETS_PER_TTL) *
+                                  option_number(L, "wait_time", WAIT_TIME);
+  if (one < TIMEOUT_LEAST) one = TIMEOUT_LEAST;
+  if (one > TIMEOUT_MOST) one = TIMEOUT_MOST;
+  unsigned rounds = (plan->requests + plan->concurrency - 1) / plan->concurrency;
+  double windows = plan->quota ? (plan->requests - 1) / (unsigned)plan->quota : 0;
+  double all = one * rounds + windows * TR_PACE_WINDOW;
+  return all < TIMEOUT_LIMIT ? all : TIMEOUT_LIMIT;
+}
+
+static int read_transport(lua_State *L, struct tr_plan *plan, struct tr_error *error) {
+  struct tr_endpoint *endpoint = &plan->endpoint;
+  const char *proxy = option_text(L, "proxy"), *agent = option_text(L, "user_agent");
+  const char *ca_file = option_text(L, "ca_file");
+  if (proxy && tr_exchange_check_proxy(proxy, error) != 0) return -1;
+  if (proxy) endpoint->proxy = keep(L, tr_strdup(proxy));
+  if (ca_file) endpoint->ca_file = keep(L, tr_strdup(ca_file));
+  endpoint->user_agent = keep(L, tr_strdup(agent ? agent : "cloudflare-traceroute/" TR_VERSION));
+  endpoint->connect_timeout = option_number(L, "connect_timeout", CONNECT_TIMEOUT);
+  endpoint->max_bytes = (size_t)option_number(L, "max_response_bytes", MAX_RESPONSE_BYTES);
+  plan->concurrency = (unsigned)option_number(L, "concurrency", CONCURRENCY);
+  plan->retries = (int)option_number(L, "retries", RETRIES);
+  plan->quota = (int)option_number(L, "quota", TR_PACE_QUOTA);
+  plan->try_timeout = option_number(L, "try_timeout", 0);
+  plan->timeout = option_number(L, "timeout", default_timeout(L, plan));
+  return 0;
+}
+
+static enum tr_validate read_validate(lua_State *L) {
+  const char *text = option_text(L, "validate");
+  enum tr_validate mode = TR_VALIDATE_STRICT;
+  if (text) return strcmp(text, "lenient") == 0 ? TR_VALIDATE_LENIENT : mode;
+  if (!lua_istable(L, OPTS)) return mode;
+  lua_pushliteral(L, "validate");
+  lua_rawget(L, OPTS);
+  if (lua_isboolean(L, -1)) mode = TR_VALIDATE_NONE;
+  lua_pop(L, 1);
+  return mode;
+}
+
+int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error) {
+  tr_error_clear(error);
+  luaL_checkstack(L, 20, "too many values");
+  if (tr_schema_options(L, OPTS, error) != 0) return -1;
+  const char *account = read_account(L, error);
+  if (!account || read_targets(L, error) != 0) return -1;
+  int asked = lua_gettop(L);
+  if (lua_istable(L, OPTS) && read_colos(L, error) != 0) return -1;
+  if (read_credentials(L, &request->plan, error) != 0) return -1;
+  if (read_url(L, account, &request->plan.endpoint, error) != 0) return -1;
+  make_bodies(L, asked, &request->plan);
+  if (read_transport(L, &request->plan, error) != 0) return -1;
+  request->validate = read_validate(L);
+  lua_settop(L, asked);
+  lua_pushnil(L);
+  if (!lua_istable(L, OPTS)) return 0;
+  lua_pop(L, 1);
+  lua_pushliteral(L, "on_progress");
+  lua_rawget(L, OPTS);
+  return 0;
+}

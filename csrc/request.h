@@ -1,0 +1,23 @@
+/* request: what a script passes to create or start, checked in full, as a plan: URL, headers and
+** JSON bodies of at most ten targets each. Nothing is opened or sent here. */
+#ifndef TR_REQUEST_H
+#define TR_REQUEST_H
+
+#include "call.h"
+#include "schema.h"
+
+#define TR_TARGETS_PER_REQUEST 10 /* the service's bound */
+#define TR_TARGETS_MAX 100000     /* of one call: at the service's pace these take 42 minutes */
+
+struct tr_request {
+  struct tr_plan plan; /* zeroed before; the caller cleans it up, whatever happens */
+  enum tr_validate validate;
+};
+
+/* Reads account, targets and opts at stack places 1, 2 and 3 (nil where absent). On success
+** pushes two values, the array of targets without repeats (request i has those from i * 10 + 1
+** on) and on_progress or nil, and returns 0; else -1 with *error set. Raises only for lack of
+** memory. */
+int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error);
+
+#endif

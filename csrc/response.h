@@ -1,0 +1,31 @@
+/* response: arriving pieces -> tables, or an error. Each colo result is decoded and checked as
+** it comes; an envelope is decoded at the end of its try and filled in. Keeps what it has in one
+** Lua table, so that the collector owns it. No I/O. */
+#ifndef TR_RESPONSE_H
+#define TR_RESPONSE_H
+
+#include "call.h"
+#include "schema.h"
+
+/* Takes lua-cjson and sets it up for our use, once for each Lua state; raises when it is not
+** installed. */
+void tr_response_register(lua_State *L);
+
+struct tr_response {
+  enum tr_validate validate;
+  unsigned requests;
+  unsigned long colos; /* decoded so far */
+  unsigned requests_done;
+  const char *credential; /* must show nowhere; lives as long as the call */
+};
+
+/* Pops the array of targets asked for, pushes the state. */
+void tr_response_open(lua_State *L, const struct tr_response *r);
+
+/* Takes in one piece, which stays the caller's. Raises only for lack of memory. */
+void tr_response_take(lua_State *L, int state, struct tr_response *r, struct tr_piece *piece);
+
+/* After the last piece: pushes result, err and info as `create` returns them. */
+void tr_response_finish(lua_State *L, int state, const struct tr_response *r);
+
+#endif

@@ -1,0 +1,54 @@
+/* schema: one validator over Lua values, for what goes out (opts) and for what came back (a decoded
+** response). The fields come from schema.def; nothing else knows them. No I/O. */
+#ifndef TR_SCHEMA_H
+#define TR_SCHEMA_H
+
+#include "error.h"
+#include "shim.h"
+
+enum tr_object {
+#define TR_OBJECT_ID(name) TR_OBJECT_##name,
+#include "schema.def"
+  TR_SCHEMA_OBJECTS(TR_OBJECT_ID)
+#undef TR_OBJECT_ID
+      TR_OBJECTS,
+  TR_OBJECT_none = TR_OBJECTS
+};
+
+enum tr_validate {
+  TR_VALIDATE_STRICT,  /* as lenient, and the first wrong field is an error */
+  TR_VALIDATE_LENIENT, /* it is left out, and its path noted */
+  TR_VALIDATE_NONE /* types are not looked at; null is nil and integers are integers all the same */
+};
+
+#define TR_DROPPED_MAX 1000 /* paths noted for one call; further ones are only counted */
+
+struct tr_check {
+  enum tr_validate mode;
+  int slices;  /* stack index of the table of decoded colos, or 0: see tr_schema_response */
+  int dropped; /* stack index of the array that takes the paths of left-out fields, or 0 */
+  struct tr_error
+      error; /* kind, path and message of the first thing wrong; cleared by the caller */
+};
+
+/* Checks the table of options at `index` (nil counts as an empty one) in full, raw, without calling
+** metamethods. 0, or -1 with *error set. */
+int tr_schema_options(lua_State *L, int index, struct tr_error *error);
+
+/* Checks a decoded value in place, to its end: null becomes nil, whole floats become integers,
+** unknown fields stay, and after it every known field has its type (unless the mode is NONE).
+** `path` begins every path. 0: all is well; -1: c->error is set, by this check or one before it.
+** A value that is no object at all is an error in any mode. Raises only for lack of memory. */
+int tr_schema_value(lua_State *L, int index, enum tr_object object, const char *path,
+                    struct tr_check *c);
+
+/* The same for an envelope in which the elements of result[].colos[] are numbers: element k is
+** replaced by c->slices[k + 1], a table that was checked before; elements for which there is
+** none are left out. */
+int tr_schema_response(lua_State *L, int index, struct tr_check *c);
+
+/* Pushes the list as a Lua table: object -> array of {name, type, of, min, max, unit, default,
+** choices}. */
+void tr_schema_push(lua_State *L);
+
+#endif

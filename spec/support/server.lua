@@ -1,0 +1,175 @@
+-- The stand-in of the service as a process: starts nginx on loopback in a private directory, tells
+-- where it listens, what it received, and ends it. Knows nothing of what is answered: api.lua does.
+
+local cjson = require "cjson"
+local conf = require "spec.support.conf"
+local host = require "spec.support.host"
+local pki = require "spec.support.pki"
+local process = require "spec.support.process"
+local proxy = require "spec.support.proxy"
+
+local server = {}
+local Server = {}
+Server.__index = Server
+
+local START_TRIES = 5
+local ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
+
+local function try(options)
+  local directory = host.private_directory("traceroute-spec")
+  host.run(("mkdir %s/temp %s/raw"):format(host.quote(directory), host.quote(directory)))
+  local certificates = pki.make(directory)
+  local ports, free = {}, host.free_ports(#conf.LISTENERS)
+  for i, listener in ipairs(conf.LISTENERS) do
+    ports[listener.name] = free[i]
+  end
+  host.write(directory .. "/requests.log", "")
+  host.write(directory .. "/nginx.conf", conf.text(ports, options.workers or 1, options.bare or "ok"))
+  local quoted = host.quote(directory)
+  local running = process.launch(directory, ("nginx -e error.log -p %s -c %s/nginx.conf"):format(quoted, quoted))
+  local ready, why = running:ready()
+  if not ready then
+    return nil, why
+  end
+  return setmetatable({
+    directory = directory,
+    ca_file = certificates.ca_file,
+    ports = ports,
+    account = ACCOUNT,
+    process = running,
+    keys = 0,
+    proxies = {},
+  }, Server)
+end
+
+-- options.workers: how many worker processes, 1 by default. options.bare: the behaviour of a URL that
+-- names none, "ok" by default.
+function server.start(options)
+  local _, missing = host.run("command -v nginx setpriv openssl >/dev/null")
+  assert(missing == 0, "nginx, setpriv and openssl are needed")
+  local why
+  for _ = 1, START_TRIES do
+    local started
+    started, why = try(options or {})
+    if started then
+      return started
+    end
+    if not why:find("bind%(%)") then
+      break
+    end
+  end
+  error("nginx did not start: " .. why)
+end
+
+local shared
+
+-- The one that all spec files of a run share.
+function server.get()
+  if not shared or not shared.process then
+    shared = server.start()
+  end
+  return shared
+end
+
+-- Ends what get() started, if anything.
+function server.finish()
+  if shared then
+    shared:stop()
+    shared = nil
+  end
+end
+
+function Server:stop()
+  for _, running in ipairs(self.proxies) do
+    running:stop()
+  end
+  self.proxies = {}
+  if self.process then
+    self.process:stop()
+    self.process = nil
+  end
+end
+
+-- The base URL under which `behaviour` answers, at the named listener ("https" by default); the host
+-- is "localhost" unless given.
+function Server:url(behaviour, listener, name)
+  listener = listener or "https"
+  local port = assert(self.ports[listener], "no such listener")
+  local scheme = listener == "http" and "http" or "https"
+  behaviour = behaviour and behaviour ~= "" and "/" .. behaviour or ""
+  return ("%s://%s:%d%s/client/v4"):format(scheme, name or "localhost", port, behaviour)
+end
+
+-- A text that no other call gives: keeps the counters of the `retry` behaviour apart.
+function Server:key()
+  self.keys = self.keys + 1
+  return ("key%d"):format(self.keys)
+end
+
+-- Makes `raw/<name>` answer this body.
+function Server:raw(name, body, content_type, status)
+  host.write(self.directory .. "/raw/" .. name .. ".head",
+    ("%d %s"):format(status or 200, content_type or "application/json"))
+  host.write(self.directory .. "/raw/" .. name, body)
+  return self:url("raw/" .. name)
+end
+
+-- What was received since the last reset, in the order of arrival. `ended`, `status`, `sent` and `aborted`
+-- (the answer did not go out whole) are there once nginx is done with a request.
+function Server:requests()
+  local list, by_id = {}, {}
+  for line in host.read(self.directory .. "/requests.log"):gmatch("([^\n]*)\n") do
+    local event = cjson.decode(line)
+    local known = by_id[event.id]
+    if event.event == "received" then
+      event.event = nil
+      list[#list + 1] = event
+      by_id[event.id] = event
+    elseif known then
+      known.ended, known.status, known.sent = event.time, event.status, event.sent
+      known.aborted = not event.completed
+    end
+  end
+  return list
+end
+
+-- Asks requests() until `predicate` holds of them; returns them, or nil when it does not within the
+-- seconds (5 by default).
+function Server:await(predicate, seconds)
+  local deadline = host.now() + (seconds or 5)
+  repeat
+    local list = self:requests()
+    if predicate(list) then
+      return list
+    end
+    host.pause(2)
+  until host.now() > deadline
+  return nil
+end
+
+function Server:reset()
+  host.write(self.directory .. "/requests.log", "")
+end
+
+function Server:error_log()
+  return host.read(self.directory .. "/error.log")
+end
+
+-- A forward proxy of its own, ended with the server.
+function Server:proxy(options)
+  local started = proxy.start(options)
+  self.proxies[#self.proxies + 1] = started
+  return started
+end
+
+function server.proxy(options)
+  return server.get():proxy(options)
+end
+
+server.free_port = function()
+  return host.free_ports(1)[1]
+end
+
+server.silent_port = host.silent_port
+
+return server

@@ -1,0 +1,625 @@
+/* Unit tests of the slicer: every text is fed whole, byte by byte and cut in two everywhere, and
+** the outcome must be the same. An outcome is written down as one line of text, so that all of
+** it is compared: fault, offset, envelope, and each slice with its number and place. */
+#include "blocks.h"
+
+#include <stdio.h>
+
+#include "slicer.h"
+
+#define OUTCOME_SIZE 8192
+#define NO_LIMIT ((size_t)1 << 20)
+
+struct outcome {
+  char text[OUTCOME_SIZE];
+  size_t length;
+};
+
+static void note(struct outcome *o, const char *bytes, size_t length) {
+  assert_true(o->length + length < sizeof o->text);
+  memcpy(o->text + o->length, bytes, length);
+  o->length += length;
+  o->text[o->length] = '\0';
+}
+
+static void note_slice(struct outcome *o, struct tr_slicer *s) {
+  char head[64];
+  unsigned index = s->index, target = s->target, colo = s->colo;
+  size_t length;
+  char *slice = tr_slicer_take(s, &length);
+  assert_non_null(slice);
+  assert_int_equal(slice[length], 0);
+  int n = snprintf(head, sizeof head, " %u@%u.%u=", index, target, colo);
+  note(o, head, (size_t)n);
+  note(o, slice, length);
+  tr_free(slice);
+}
+
+/* Feeds one piece to its end or to an error. */
+static int feed_piece(struct tr_slicer *s, const char *bytes, size_t length, struct outcome *o) {
+  for (;;) {
+    size_t used = length + 1;
+    enum tr_slicer_event event = tr_slicer_feed(s, bytes, length, &used);
+    assert_true(used <= length);
+    assert_true(s->envelope.length + s->slice.length <= s->limit);
+    if (event == TR_SLICER_ERROR) return 0;
+    bytes += used;
+    length -= used;
+    if (event == TR_SLICER_MORE) {
+      assert_int_equal(length, 0);
+      return 1;
+    }
+    note_slice(o, s);
+  }
+}
+
+/* Pieces: the first `cut` bytes, then pieces of `step` bytes; 0: the whole rest. Each piece is a
+** block of its own, so that a sanitizer sees a read beyond it. */
+static void feed_cut(struct tr_slicer *s, const char *text, size_t length, size_t cut, size_t step,
+                     struct outcome *o) {
+  size_t at = 0, size = cut;
+  int more = 1;
+  o->length = 0;
+  note(o, "", 0);
+  while (more && at < length) {
+    if (at > 0 || size == 0) size = step ? step : length - at;
+    if (size > length - at) size = length - at;
+    char *piece = malloc(size);
+    assert_non_null(piece);
+    memcpy(piece, text + at, size);
+    more = feed_piece(s, piece, size, o);
+    free(piece);
+    at += size;
+  }
+}
+
+static void run_cut(const char *text, size_t length, size_t limit, size_t cut, size_t step,
+                    struct outcome *o) {
+  struct tr_slicer s;
+  tr_slicer_init(&s, limit);
+  feed_cut(&s, text, length, cut, step, o);
+  enum tr_slicer_fault fault = tr_slicer_finish(&s);
+  assert_int_equal(fault, s.fault);
+  assert_true(s.envelope.length <= limit);
+  char head[64];
+  int n = snprintf(head, sizeof head, " fault %d at %zu: ", (int)fault, s.offset);
+  note(o, head, (size_t)n);
+  if (s.envelope.length) note(o, s.envelope.data, s.envelope.length);
+  tr_slicer_cleanup(&s);
+}
+
+/* The outcome, which is the same for every way of cutting. */
+static void run(const char *text, size_t length, size_t limit, struct outcome *o) {
+  static struct outcome other;
+  run_cut(text, length, limit, 0, 0, o);
+  run_cut(text, length, limit, 0, 1, &other);
+  assert_string_equal(other.text, o->text);
+  for (size_t cut = 1; cut < length; cut++) {
+    run_cut(text, length, limit, cut, 0, &other);
+    assert_string_equal(other.text, o->text);
+  }
+}
+
+#define IN_COLOS(elements) "{\"result\":[{\"colos\":[" elements "]}]}"
+
+/* What is expected of each text: its slices; then its envelope. */
+static const struct {
+  const char *text, *slices, *envelope;
+} taken[] = {
+    {"{}", "", "{}"},
+    {" [ ] \r\n\t", "", " [ ] \r\n\t"},
+    {"12", "", "12"},
+    {" true ", "", " true "},
+    {"\"a\\\"b\\\\\"", "", "\"a\\\"b\\\\\""},
+    {"\"{[,:\"", "", "\"{[,:\""},
+    {"[1,[],{},\"\",{\"a\":null,\"b\":[0]}]", "", "[1,[],{},\"\",{\"a\":null,\"b\":[0]}]"},
+    {IN_COLOS(""), "", IN_COLOS("")},
+    {IN_COLOS(" \n"), "", IN_COLOS(" \n")},
+    {IN_COLOS("{\"a\":1}"), " 0@0.0={\"a\":1}", IN_COLOS("0")},
+    {IN_COLOS(" {\"a\" : [ 1 ] } , 7 "), " 0@0.0={\"a\" : [ 1 ] } 1@0.1=7", IN_COLOS(" 0 , 1 ")},
+    {IN_COLOS("[],\"x,]}\\\"\",-1.5e3,null,[[{}]]"),
+     " 0@0.0=[] 1@0.1=\"x,]}\\\"\" 2@0.2=-1.5e3 3@0.3=null 4@0.4=[[{}]]", IN_COLOS("0,1,2,3,4")},
+    {IN_COLOS("1,1,1,1,1,1,1,1,1,1,1"),
+     " 0@0.0=1 1@0.1=1 2@0.2=1 3@0.3=1 4@0.4=1 5@0.5=1 6@0.6=1 7@0.7=1 8@0.8=1 9@0.9=1 10@0.10=1",
+     IN_COLOS("0,1,2,3,4,5,6,7,8,9,10")},
+    /* within a slice the names mean nothing */
+    {IN_COLOS("{\"result\":[{\"colos\":[9]}]}"), " 0@0.0={\"result\":[{\"colos\":[9]}]}",
+     IN_COLOS("0")},
+    {IN_COLOS("[{\"colos\":[9]}],8"), " 0@0.0=[{\"colos\":[9]}] 1@0.1=8", IN_COLOS("0,1")},
+    /* target and colo count elements of any sort, each in its own array */
+    {"{\"result\":[{\"colos\":[1,2]},null,[3],{\"x\":{}},{\"colos\":[4],\"t\":[5,6]}]}",
+     " 0@0.0=1 1@0.1=2 2@4.0=4",
+     "{\"result\":[{\"colos\":[0,1]},null,[3],{\"x\":{}},{\"colos\":[2],\"t\":[5,6]}]}"},
+    /* duplicate members slice again */
+    {"{\"result\":[{\"colos\":[1],\"colos\":[2]}],\"result\":[{\"colos\":[3]}]}",
+     " 0@0.0=1 1@0.0=2 2@0.0=3",
+     "{\"result\":[{\"colos\":[0],\"colos\":[1]}],\"result\":[{\"colos\":[2]}]}"},
+    /* names count after unescaping */
+    {"{\"\\u0072esult\":[{\"c\\u006fl\\u006Fs\":[5]}]}", " 0@0.0=5",
+     "{\"\\u0072esult\":[{\"c\\u006fl\\u006Fs\":[0]}]}"},
+    {"{\"\\u0072\\u0065\\u0073\\u0075\\u006c\\u0074\":[{\"colos\":[5]}]}", " 0@0.0=5",
+     "{\"\\u0072\\u0065\\u0073\\u0075\\u006c\\u0074\":[{\"colos\":[0]}]}"},
+    {"{\"a\\\"\":0,\"\\\\\":0,\"result\":[{\"\\\"\":1,\"colos\":[5]}]}", " 0@0.0=5",
+     "{\"a\\\"\":0,\"\\\\\":0,\"result\":[{\"\\\"\":1,\"colos\":[0]}]}"},
+};
+
+/* Texts whose names or shapes come close to the way, and are not: no slice, envelope is the text.
+ */
+static const char *const untouched[] = {
+    "[{\"result\":[{\"colos\":[1]}]}]",
+    "{\"x\":{\"result\":[{\"colos\":[1]}]}}",
+    "{\"result\":{\"colos\":[1]}}",
+    "{\"result\":[[{\"colos\":[1]}]]}",
+    "{\"result\":[[[1]]]}",
+    "{\"result\":[{\"colos\":[],\"x\":[1]}],\"x\":[{\"colos\":[1]}]}",
+    "{\"result\":[{\"x\":{\"colos\":[1]}}]}",
+    "{\"result\":[{\"colos\":{\"a\":[1]}}]}",
+    "{\"result\":[{\"colos\":1,\"x\":[2]}]}",
+    "{\"result\":1,\"x\":[{\"colos\":[1]}]}",
+    "{\"colos\":[{\"result\":[1]}]}",
+    "{\"Result\":[{\"colos\":[1]}]}",
+    "{\"resul\":[{\"colos\":[1]}]}",
+    "{\"results\":[{\"colos\":[1]}]}",
+    "{\"\":[{\"colos\":[1]}]}",
+    "{\"result\":[{\"colo\":[1],\"coloss\":[2],\"colos \":[3],\"result\":[4]}]}",
+    "{\"\\u0172esult\":[{\"colos\":[1]}]}",
+    "{\"\\u00g2esult\":[{\"colos\":[1]}]}",
+    "{\"\\result\":[{\"colos\":[1]}]}",
+    "{\"result\\u0000\":[{\"colos\":[1]}]}",
+    "{\"result\\u\":[{\"colos\":[1]}]}",
+    "{\"resul\\u007\":[{\"colos\":[1]}]}",
+    "{\"resultresultresultresultresultresult1\":[{\"colos\":[1]}]}",
+    "{\"resultresultresultresultresultresultresultresultresult\":[{\"colos\":[1]}]}",
+    "{\"result\":[\"colos\",[1]]}",
+    "[\"result\",[{\"colos\":[1]}]]",
+    "{\"a\":[\"b\",{\"c\":\"result\"},[{\"colos\":[1]}]]}",
+};
+
+static void test_taken(void **state) {
+  (void)state;
+  static struct outcome o;
+  char expected[OUTCOME_SIZE];
+  for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+    size_t length = strlen(taken[i].text);
+    run(taken[i].text, length, NO_LIMIT, &o);
+    snprintf(expected, sizeof expected, "%s fault 0 at %zu: %s", taken[i].slices, length,
+             taken[i].envelope);
+    assert_string_equal(o.text, expected);
+  }
+}
+
+static void test_untouched(void **state) {
+  (void)state;
+  static struct outcome o;
+  char expected[OUTCOME_SIZE];
+  for (size_t i = 0; i < sizeof untouched / sizeof *untouched; i++) {
+    size_t length = strlen(untouched[i]);
+    run(untouched[i], length, NO_LIMIT, &o);
+    snprintf(expected, sizeof expected, " fault 0 at %zu: %s", length, untouched[i]);
+    assert_string_equal(o.text, expected);
+  }
+}
+
+#define REFUSED(text, fault, offset)                                                               \
+  { (text), sizeof(text) - 1, (fault), (offset) }
+
+static const struct {
+  const char *text;
+  size_t length;
+  enum tr_slicer_fault fault;
+  size_t offset;
+} refused[] = {
+    REFUSED("", TR_SLICER_SHORT, 0),
+    REFUSED("  ", TR_SLICER_SHORT, 2),
+    REFUSED("{", TR_SLICER_SHORT, 1),
+    REFUSED("{\"a", TR_SLICER_SHORT, 3),
+    REFUSED("{\"a\":1", TR_SLICER_SHORT, 6),
+    REFUSED("\"a\\", TR_SLICER_SHORT, 3),
+    REFUSED("\"a\\\"", TR_SLICER_SHORT, 4),
+    REFUSED("[1,2", TR_SLICER_SHORT, 4),
+    REFUSED("{\"result\":[{\"colos\":[1", TR_SLICER_SHORT, 22),
+    REFUSED("\xEF\xBB\xBF{}", TR_SLICER_SYNTAX, 0),
+    REFUSED("\0{}", TR_SLICER_SYNTAX, 0),
+    REFUSED("[\0]", TR_SLICER_SYNTAX, 1),
+    REFUSED("[1\0]", TR_SLICER_SYNTAX, 2),
+    REFUSED("{}\0", TR_SLICER_SYNTAX, 2),
+    REFUSED("[1\x7F]", TR_SLICER_SYNTAX, 2),
+    REFUSED("[\f]", TR_SLICER_SYNTAX, 1),
+    REFUSED(",", TR_SLICER_SYNTAX, 0),
+    REFUSED(":", TR_SLICER_SYNTAX, 0),
+    REFUSED("]", TR_SLICER_SYNTAX, 0),
+    REFUSED("}", TR_SLICER_SYNTAX, 0),
+    REFUSED("[}", TR_SLICER_SYNTAX, 1),
+    REFUSED("{]", TR_SLICER_SYNTAX, 1),
+    REFUSED("[1}", TR_SLICER_SYNTAX, 2),
+    REFUSED("{\"a\":1]", TR_SLICER_SYNTAX, 6),
+    REFUSED("[,1]", TR_SLICER_SYNTAX, 1),
+    REFUSED("[1,]", TR_SLICER_SYNTAX, 3),
+    REFUSED("[1,,2]", TR_SLICER_SYNTAX, 3),
+    REFUSED("[1 2]", TR_SLICER_SYNTAX, 3),
+    REFUSED("[1\"a\"]", TR_SLICER_SYNTAX, 2),
+    REFUSED("[\"a\"1]", TR_SLICER_SYNTAX, 4),
+    REFUSED("[1:2]", TR_SLICER_SYNTAX, 2),
+    REFUSED("[[]{}]", TR_SLICER_SYNTAX, 3),
+    REFUSED("{,}", TR_SLICER_SYNTAX, 1),
+    REFUSED("{1:2}", TR_SLICER_SYNTAX, 1),
+    REFUSED("{a:2}", TR_SLICER_SYNTAX, 1),
+    REFUSED("{[]:2}", TR_SLICER_SYNTAX, 1),
+    REFUSED("{\"a\"}", TR_SLICER_SYNTAX, 4),
+    REFUSED("{\"a\" 1}", TR_SLICER_SYNTAX, 5),
+    REFUSED("{\"a\",1}", TR_SLICER_SYNTAX, 4),
+    REFUSED("{\"a\":}", TR_SLICER_SYNTAX, 5),
+    REFUSED("{\"a\":,}", TR_SLICER_SYNTAX, 5),
+    REFUSED("{\"a\"::1}", TR_SLICER_SYNTAX, 5),
+    REFUSED("{\"a\":1,}", TR_SLICER_SYNTAX, 7),
+    REFUSED("{\"a\":1,2}", TR_SLICER_SYNTAX, 7),
+    REFUSED("{\"a\":1 \"b\":2}", TR_SLICER_SYNTAX, 7),
+    REFUSED("{\"a\":1:2}", TR_SLICER_SYNTAX, 6),
+    REFUSED("{}{}", TR_SLICER_TRAILING, 2),
+    REFUSED("[] ,", TR_SLICER_TRAILING, 3),
+    REFUSED("[]]", TR_SLICER_TRAILING, 2),
+    REFUSED("1 2", TR_SLICER_TRAILING, 2),
+    REFUSED("1{", TR_SLICER_TRAILING, 1),
+    REFUSED("\"\"\"\"", TR_SLICER_TRAILING, 2),
+    REFUSED("{\"result\":[{\"colos\":[,1]}]}", TR_SLICER_SYNTAX, 21),
+    REFUSED("{\"result\":[{\"colos\":[1,]}]}", TR_SLICER_SYNTAX, 23),
+    REFUSED("{\"result\":[{\"colos\":[{\"a\":1,}]}]}", TR_SLICER_SYNTAX, 28),
+    REFUSED("{\"result\":[{\"colos\":[{\"a\":1]}]}", TR_SLICER_SYNTAX, 27),
+    REFUSED("{\"result\":[{\"colos\":[{}}]}", TR_SLICER_SYNTAX, 23),
+};
+
+static void test_refused(void **state) {
+  (void)state;
+  static struct outcome o;
+  char expected[64];
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    run(refused[i].text, refused[i].length, NO_LIMIT, &o);
+    snprintf(expected, sizeof expected, " fault %d at %zu: ", (int)refused[i].fault,
+             refused[i].offset);
+    if (!strstr(o.text, expected)) fail_msg("%s: %s", refused[i].text, o.text);
+  }
+}
+
+static void test_bytes_in_strings(void **state) {
+  (void)state;
+  static struct outcome o;
+  static const char text[] = "{\"result\":[{\"colos\":[\"\0\n\xFF\"]}]}";
+  static const char slice[] = " 0@0.0=\"\0\n\xFF\" fault 0 at 30: {\"result\":[{\"colos\":[0]}]}";
+  run(text, sizeof text - 1, NO_LIMIT, &o);
+  assert_int_equal(o.length, sizeof slice - 1);
+  assert_memory_equal(o.text, slice, sizeof slice);
+}
+
+static void check_depth(const char *before, unsigned open, const char *after) {
+  static struct outcome o;
+  char text[256], expected[64];
+  for (unsigned extra = 0; extra < 2; extra++) {
+    size_t head = strlen(before), depth = 64 - open + extra;
+    memcpy(text, before, head);
+    memset(text + head, '[', depth);
+    memset(text + head + depth, ']', depth);
+    snprintf(text + head + 2 * depth, sizeof text - head - 2 * depth, "%s", after);
+    run(text, strlen(text), NO_LIMIT, &o);
+    snprintf(expected, sizeof expected,
+             " fault %d at %zu: ", (int)(extra ? TR_SLICER_DEPTH : TR_SLICER_FINE),
+             extra ? head + depth - 1 : strlen(text));
+    if (!strstr(o.text, expected)) fail_msg("%s: %s", text, o.text);
+  }
+}
+
+static void test_depth(void **state) {
+  (void)state;
+  assert_int_equal(TR_SLICER_DEPTH_MAX, 64);
+  check_depth("", 0, "");
+  check_depth("{\"a\":", 1, "}");
+  check_depth("{\"result\":[{\"colos\":[", 4, "]}]}");
+}
+
+/* The smallest limit that a text passes under is the most that is ever held of it, and with less
+ *the
+ ** fault and its place do not depend on the cut. */
+static void check_limit(const char *text) {
+  static struct outcome o;
+  struct tr_slicer s;
+  size_t most = 0, length = strlen(text);
+  tr_slicer_init(&s, NO_LIMIT);
+  for (size_t i = 0; i < length;) {
+    size_t used, held;
+    int slice = tr_slicer_feed(&s, text + i, 1, &used) == TR_SLICER_SLICE;
+    held = s.envelope.length + s.slice.length;
+    if (held > most) most = held;
+    if (slice) tr_free(tr_slicer_take(&s, &held));
+    i += used;
+  }
+  tr_slicer_cleanup(&s);
+  for (size_t limit = 0; limit <= length + 1; limit++) {
+    run(text, length, limit, &o);
+    assert_true((strstr(o.text, " fault 5 at ") != NULL) == (limit < most));
+    assert_true((strstr(o.text, " fault 0 at ") != NULL) == (limit >= most));
+  }
+}
+
+static void test_limit(void **state) {
+  (void)state;
+  static const char short_ones[] =
+      "{\"result\":[{\"colos\":[{\"a\":1},\"xyz\",12,[]]}],\"z\":\"123\"} ";
+  static const char long_ones[] = IN_COLOS("[1],\"a slice that is the most of it\"");
+  static const char long_number[] = IN_COLOS("[1],12345678901234567890");
+  static struct outcome o;
+  assert_int_equal(TR_SLICER_FULL, 5);
+  check_limit(short_ones);
+  check_limit(long_ones);
+  check_limit(long_number);
+  run(short_ones, sizeof short_ones - 1, 24, &o);
+  assert_string_equal(o.text, " fault 5 at 24: {\"result\":[{\"colos\":[");
+  run(IN_COLOS("{}"), 27, 23, &o); /* the slice fits, its number does not */
+  assert_string_equal(o.text, " fault 5 at 23: {\"result\":[{\"colos\":[");
+}
+
+static void test_take(void **state) {
+  (void)state;
+  static const char text[] = "{\"result\":[{\"colos\":[{},\"b\"]}]}";
+  struct tr_slicer s;
+  size_t used, length = 99;
+  tr_slicer_init(&s, NO_LIMIT);
+  assert_null(tr_slicer_take(&s, &length));
+  assert_int_equal(length, 0);
+  assert_int_equal(tr_slicer_feed(&s, text, sizeof text - 1, &used), TR_SLICER_SLICE);
+  assert_int_equal(used, 23);
+  assert_int_equal(s.offset, 23);
+  /* not taken: dropped */
+  assert_int_equal(tr_slicer_feed(&s, text + 23, sizeof text - 1 - 23, &used), TR_SLICER_SLICE);
+  assert_int_equal(used, 4);
+  assert_int_equal(s.index, 1);
+  char *slice = tr_slicer_take(&s, &length);
+  assert_string_equal(slice, "\"b\"");
+  assert_int_equal(length, 3);
+  tr_free(slice);
+  assert_null(tr_slicer_take(&s, &length));
+  assert_int_equal(tr_slicer_feed(&s, text + 27, sizeof text - 1 - 27, &used), TR_SLICER_MORE);
+  assert_int_equal(tr_slicer_finish(&s), TR_SLICER_FINE);
+  assert_string_equal(s.envelope.data, "{\"result\":[{\"colos\":[0,1]}]}");
+  /* a fault is final */
+  assert_int_equal(tr_slicer_feed(&s, "x", 1, &used), TR_SLICER_ERROR);
+  assert_int_equal(used, 0);
+  assert_int_equal(tr_slicer_feed(&s, " ", 1, &used), TR_SLICER_ERROR);
+  assert_int_equal(tr_slicer_finish(&s), TR_SLICER_TRAILING);
+  tr_slicer_cleanup(&s);
+}
+
+/* A small checker of JSON: where the value at `at` ends; NULL if it is none. */
+static const char *json_end(const char *at) {
+  if (*at == '"') {
+    for (at++; *at && *at != '"'; at++)
+      if (*at == '\\' && *++at == '\0') return NULL;
+    return *at ? at + 1 : NULL;
+  }
+  if (*at == '{' || *at == '[') {
+    char kind = *at, close = kind == '{' ? '}' : ']';
+    at += 1 + strspn(at + 1, " \n");
+    if (*at == close) return at + 1;
+    for (;;) {
+      if (kind == '{') {
+        if (*at != '"' || !(at = json_end(at))) return NULL;
+        at += strspn(at, " \n");
+        if (*at++ != ':') return NULL;
+        at += strspn(at, " \n");
+      }
+      if (!(at = json_end(at))) return NULL;
+      at += strspn(at, " \n");
+      if (*at == close) return at + 1;
+      if (*at++ != ',') return NULL;
+      at += strspn(at, " \n");
+    }
+  }
+  static const char *const words[] = {"true", "false", "null"};
+  for (int i = 0; i < 3; i++)
+    if (strncmp(at, words[i], strlen(words[i])) == 0) return at + strlen(words[i]);
+  if (*at == '-') at++;
+  size_t digits = strspn(at, "0123456789");
+  if (digits == 0 || (digits > 1 && *at == '0')) return NULL;
+  at += digits;
+  if (*at != '.') return at;
+  digits = strspn(at + 1, "0123456789");
+  return digits ? at + 1 + digits : NULL;
+}
+
+static int is_json(const char *text) {
+  text += strspn(text, " \n");
+  const char *end = json_end(text);
+  return end && end[strspn(end, " \n")] == '\0';
+}
+
+static const char sample[] =
+    " {\"success\":true, "
+    "\"errors\":[{\"code\":-10.25,\"x\\\"y\":\"a\\\\\"}],\n\"result\":[{\"colos\":"
+    "[{\"a\":1,\"b\":[2,{}]},\"s\\\"\", 7 "
+    ",null],\"target\":\"t\"},{\"colos\":[],\"more\":[[],[false"
+    "]]},{\"target\":\"u\",\"colos\":[{\"b\":[]}]}],\"n\":120} \n";
+
+/* Feeds the first bytes, mends, and answers with the envelope, for the caller to free. */
+static char *mended(const char *text, size_t length, size_t step) {
+  static struct outcome o;
+  struct tr_slicer s;
+  size_t ignored;
+  tr_slicer_init(&s, NO_LIMIT);
+  feed_cut(&s, text, length, 0, step, &o);
+  assert_int_equal(tr_slicer_mend(&s), 0);
+  char *once = strdup(s.envelope.length ? s.envelope.data : "");
+  assert_int_equal(tr_slicer_mend(&s), 0); /* a second time changes nothing */
+  assert_string_equal(s.envelope.length ? s.envelope.data : "", once);
+  assert_int_equal(strlen(once), s.envelope.length);
+  assert_int_equal(s.slice.length, 0);
+  assert_null(tr_slicer_take(&s, &ignored));
+  if (s.fault != TR_SLICER_FINE)
+    assert_int_equal(tr_slicer_feed(&s, " ", 1, &ignored), TR_SLICER_ERROR);
+  tr_slicer_cleanup(&s);
+  return once;
+}
+
+static void test_mend_everywhere(void **state) {
+  (void)state;
+  size_t longest = 0;
+  assert_true(is_json(sample));
+  for (size_t length = 0; length < sizeof sample; length++) {
+    char *whole = mended(sample, length, 0);
+    char *bytes = mended(sample, length, 1);
+    assert_string_equal(whole, bytes);
+    if (length < 2) {
+      assert_string_equal(whole, "");
+    } else if (!is_json(whole)) {
+      fail_msg("%zu bytes: %s", length, whole);
+    }
+    /* what is known grows: without its closing brackets the text never gets shorter */
+    size_t kept = strlen(whole);
+    while (kept > 0 && strchr("]}", whole[kept - 1]))
+      kept--;
+    assert_true(kept >= longest);
+    longest = kept;
+    free(whole);
+    free(bytes);
+  }
+}
+
+static const struct {
+  const char *text, *envelope;
+} mends[] = {
+    {"", ""},
+    {"  ", ""},
+    {"12", ""},
+    {"12 ", "12"},
+    {"\"ab", ""},
+    {"{", "{}"},
+    {"{\"a", "{}"},
+    {"{\"a\"", "{}"},
+    {"{\"a\":", "{}"},
+    {"{\"a\":12", "{}"},
+    {"{\"a\":12 ", "{\"a\":12}"},
+    {"{\"a\":12,", "{\"a\":12}"},
+    {"{\"a\":12,\"b\"", "{\"a\":12}"},
+    {"{\"a\":\"x\"", "{\"a\":\"x\"}"},
+    {"{\"a\":\"x\\", "{}"},
+    {"{\"a\":[", "{\"a\":[]}"},
+    {"{\"a\":[[1],[tru", "{\"a\":[[1],[]]}"},
+    {"{\"success\":true,\"result\":[{\"colos\":[{\"a\":1},{\"b\":",
+     "{\"success\":true,\"result\":[{\"colos\":[0]}]}"},
+    {"{\"result\":[{\"colos\":[", "{\"result\":[{\"colos\":[]}]}"},
+    {"{\"result\":[{\"colos\":[{\"a\":[[[[", "{\"result\":[{\"colos\":[]}]}"},
+    {"{\"result\":[{\"colos\":[1,\"a", "{\"result\":[{\"colos\":[0]}]}"},
+    {"{\"result\":[{\"colos\":[1,23", "{\"result\":[{\"colos\":[0]}]}"},
+    /* after an error */
+    {"{\"a\":1,]", "{\"a\":1}"},
+    {"{\"a\":[1}", "{\"a\":[1]}"},
+    {"{\"result\":[{\"colos\":[1,{\"a\":}", "{\"result\":[{\"colos\":[0]}]}"},
+    {"{\"a\":1}x", "{\"a\":1}"},
+    {"x", ""},
+    {"]", ""},
+    {"[x]]", "[x]"},
+};
+
+static void test_mend_exactly(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof mends / sizeof *mends; i++) {
+    for (size_t step = 0; step < 4; step++) {
+      char *envelope = mended(mends[i].text, strlen(mends[i].text), step);
+      if (strcmp(envelope, mends[i].envelope) != 0) fail_msg("%s: %s", mends[i].text, envelope);
+      free(envelope);
+    }
+  }
+}
+
+/* A slice that is complete but not yet taken outlives the mending, and the limit does not hinder
+** it. */
+static void test_mend_keeps(void **state) {
+  (void)state;
+  static const char text[] = "{\"result\":[{\"colos\":[{}";
+  struct tr_slicer s;
+  size_t used, length;
+  tr_slicer_init(&s, sizeof text); /* what is held: text and number */
+  assert_int_equal(tr_slicer_feed(&s, text, sizeof text - 1, &used), TR_SLICER_SLICE);
+  assert_int_equal(tr_slicer_finish(&s), TR_SLICER_SHORT);
+  assert_int_equal(tr_slicer_mend(&s), 0);
+  assert_string_equal(s.envelope.data, "{\"result\":[{\"colos\":[0]}]}");
+  char *slice = tr_slicer_take(&s, &length);
+  assert_string_equal(slice, "{}");
+  tr_free(slice);
+  tr_slicer_cleanup(&s);
+  char deep[TR_SLICER_DEPTH_MAX + 1], closed[2 * TR_SLICER_DEPTH_MAX + 1] = "";
+  memset(deep, '[', sizeof deep);
+  memset(closed, '[', TR_SLICER_DEPTH_MAX);
+  memset(closed + TR_SLICER_DEPTH_MAX, ']', TR_SLICER_DEPTH_MAX);
+  tr_slicer_init(&s, TR_SLICER_DEPTH_MAX);
+  assert_int_equal(tr_slicer_feed(&s, deep, sizeof deep, &used), TR_SLICER_ERROR);
+  assert_int_equal(s.fault, TR_SLICER_FULL);
+  assert_int_equal(used, TR_SLICER_DEPTH_MAX);
+  assert_int_equal(tr_slicer_mend(&s), 0);
+  assert_string_equal(s.envelope.data, closed);
+  tr_slicer_cleanup(&s);
+}
+
+/* Feeds the text while requests for memory fail. Answers whether one did. */
+static int starved(const char *text, size_t length, size_t step, long from, long to) {
+  static struct outcome o;
+  struct tr_slicer s;
+  blocks_begin(from, to);
+  tr_slicer_init(&s, NO_LIMIT);
+  feed_cut(&s, text, length, 0, step, &o);
+  enum tr_slicer_fault fault = tr_slicer_finish(&s);
+  assert_true(fault == TR_SLICER_NOMEM || fault == TR_SLICER_FINE);
+  assert_true((fault == TR_SLICER_NOMEM) == (blocks_asked >= from));
+  int status = tr_slicer_mend(&s);
+  if (status == 0 && s.envelope.length > 0) assert_true(is_json(s.envelope.data));
+  if (status == 0 && s.envelope.length == 0) assert_int_equal(fault, TR_SLICER_NOMEM);
+  tr_slicer_cleanup(&s);
+  return blocks_end();
+}
+
+static void test_out_of_memory(void **state) {
+  (void)state;
+  static const size_t steps[] = {0, 1, 7, 100};
+  static char text[4096];
+  size_t used = 0;
+  char x[701] = "", y[701] = "";
+  memset(x, 'x', 700);
+  memset(y, 'y', 700);
+  used += (size_t)snprintf(text, sizeof text, "{\"result\":[{\"colos\":[");
+  for (int i = 0; i < 40; i++)
+    used += (size_t)snprintf(text + used, sizeof text - used,
+                             "{\"some name\":[\"some text that is not short\",12]},");
+  (void)snprintf(text + used, sizeof text - used, "\"%s\"],\"more\":\"%s\"}]}", x, y);
+  assert_true(is_json(text));
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    long n = 1;
+    while (starved(text, strlen(text), steps[i], n, n))
+      assert_true(n++ < 1000);
+    assert_true(n > 40);
+    for (n = 1; starved(text, strlen(text), steps[i], n, 100000); n++)
+      assert_true(n < 1000);
+  }
+}
+
+/* Memory runs out at each sort of byte: the first block is full after 255. */
+static void test_out_of_memory_anywhere(void **state) {
+  (void)state;
+  char text[600], tail[] = "\",{\"a\":[true,{}],\"b\":\"c\"},[[]]]";
+  for (size_t pad = 200; pad < 256; pad++) {
+    memset(text, 'x', pad);
+    memcpy(text, "[\"", 2);
+    memcpy(text + pad, tail, sizeof tail);
+    assert_true(is_json(text));
+    for (size_t step = 0; step < 3; step++)
+      assert_int_equal(starved(text, strlen(text), step, 2, 2), strlen(text) > 255);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_taken),         cmocka_unit_test(test_untouched),
+      cmocka_unit_test(test_refused),       cmocka_unit_test(test_bytes_in_strings),
+      cmocka_unit_test(test_depth),         cmocka_unit_test(test_limit),
+      cmocka_unit_test(test_take),          cmocka_unit_test(test_mend_everywhere),
+      cmocka_unit_test(test_mend_exactly),  cmocka_unit_test(test_mend_keeps),
+      cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_out_of_memory_anywhere),
+  };
+  return cmocka_run_group_tests_name("slicer", tests, NULL, NULL);
+}
