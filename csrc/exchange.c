@@ -28,6 +28,7 @@ struct tr_exchange {
   char raw_head[TR_HEAD_MAX];
   size_t raw_head_length;
   char location[128];
+  int is_paused;
   int too_many_bytes;
   int has_retry_after_ms; /* it goes before retry-after, whichever comes first */
   int deaf;               /* what comes is counted but no longer looked at */
@@ -142,6 +143,10 @@ static int slice_bytes(struct tr_exchange *x, const char *bytes, size_t length) 
 static size_t on_body(char *bytes, size_t one, size_t length, void *arg) {
   struct tr_exchange *x = arg;
   (void)one;
+  if (x->sink.is_full(x->sink.arg)) {
+    x->is_paused = 1;
+    return CURL_WRITEFUNC_PAUSE;
+  }
   size_t limit = x->endpoint->max_bytes;
   if (status_of(x) / 100 != 2 && limit > TR_REFUSAL_BYTES_MAX) limit = TR_REFUSAL_BYTES_MAX;
   if (length > limit - x->report.bytes) {
@@ -283,6 +288,12 @@ static void on_ended(void *arg, int result) {
   report->error.retry_after = report->retry_after;
   memcpy(report->error.ray, report->ray, sizeof report->ray);
   x->sink.ended(x->sink.arg);
+}
+
+void tr_exchange_resume(struct tr_exchange *x) {
+  if (!x->is_paused) return;
+  x->is_paused = 0;
+  tr_reactor_resume(&x->transfer);
 }
 
 void tr_exchange_abandon(struct tr_exchange *x) {

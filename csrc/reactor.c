@@ -1,4 +1,4 @@
-/* reactor: libcurl's multi handle, its sockets and timers behind one descriptor; see reactor.h. */
+/* reactor: libcurl's multi handle, sockets, timers and tasks behind one descriptor; see reactor.h. */
 #include "reactor.h"
 
 #include <curl/curl.h>
@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <math.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -20,12 +22,25 @@
 struct tr_reactor {
   pid_t pid;
   unsigned users;
-  int epoll, timerfd;
+  int epoll;
   CURLM *multi;
   double curl_due; /* when libcurl wants to be called, or below 0 */
   double armed;    /* what the timerfd is set to, or below 0 */
   struct tr_timer *timers;
+  struct tr_watch clock;      /* the timerfd */
+  struct epoll_event *events; /* those of the running run that were not looked at yet */
+  int events_left;
 };
+
+/* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest bit
+** set, which no address has. */
+static uint64_t mark_of_socket(int fd) {
+  return (uint64_t)fd << 1 | 1;
+}
+
+static uint64_t mark_of_watch(const struct tr_watch *watch) {
+  return (uint64_t)(uintptr_t)watch;
+}
 
 /* One for each thread, so that two Lua states in two threads never share a handle. */
 static __thread struct tr_reactor *current;
@@ -49,7 +64,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
   }
   struct epoll_event event;
   memset(&event, 0, sizeof event);
-  event.data.fd = fd;
+  event.data.u64 = mark_of_socket(fd);
   if (what & CURL_POLL_IN) event.events |= EPOLLIN;
   if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
   if (epoll_ctl(r->epoll, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
@@ -94,17 +109,24 @@ static void global_init(void) {
   global_status = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static void reactor_free(struct tr_reactor *r) {
+static void on_clock(void *arg) {
+  struct tr_reactor *r = arg;
+  uint64_t expirations;
+  if (read(r->clock.fd, &expirations, sizeof expirations) > 0) r->armed = -1;
+}
+
+void tr_reactor_free(struct tr_reactor *r) {
+  if (!r) return;
   struct pipe_guard guard;
   pipe_guard_begin(&guard);
   if (r->multi) curl_multi_cleanup(r->multi);
   pipe_guard_end(&guard);
   if (r->epoll >= 0) close(r->epoll);
-  if (r->timerfd >= 0) close(r->timerfd);
+  if (r->clock.fd >= 0) close(r->clock.fd);
   tr_free(r);
 }
 
-static struct tr_reactor *reactor_new(void) {
+struct tr_reactor *tr_reactor_new(void) {
   pthread_once(&global_once, global_init);
   if (global_status != CURLE_OK) return NULL;
   struct tr_reactor *r = tr_calloc(sizeof *r);
@@ -112,15 +134,12 @@ static struct tr_reactor *reactor_new(void) {
   r->pid = getpid();
   r->curl_due = r->armed = -1;
   r->epoll = epoll_create1(EPOLL_CLOEXEC);
-  r->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  r->clock.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  r->clock.ready = on_clock;
+  r->clock.arg = r;
   r->multi = curl_multi_init();
-  struct epoll_event event;
-  memset(&event, 0, sizeof event);
-  event.events = EPOLLIN;
-  event.data.fd = r->timerfd;
-  if (r->epoll < 0 || r->timerfd < 0 || !r->multi ||
-      epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->timerfd, &event) != 0) {
-    reactor_free(r);
+  if (r->epoll < 0 || r->clock.fd < 0 || !r->multi || tr_watch_start(r, &r->clock) != 0) {
+    tr_reactor_free(r);
     return NULL;
   }
   curl_multi_setopt(r->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -136,10 +155,10 @@ struct tr_reactor *tr_reactor_get(void) {
     /* Only the descriptors that nobody else looks at are closed: the sockets are the parent's
     ** too. */
     close(current->epoll);
-    close(current->timerfd);
+    close(current->clock.fd);
     current = NULL;
   }
-  if (!current) current = reactor_new();
+  if (!current) current = tr_reactor_new();
   if (current) current->users++;
   return current;
 }
@@ -147,7 +166,7 @@ struct tr_reactor *tr_reactor_get(void) {
 void tr_reactor_release(struct tr_reactor *r) {
   if (!r || !tr_reactor_is_ours(r) || --r->users > 0) return;
   if (current == r) current = NULL;
-  reactor_free(r);
+  tr_reactor_free(r);
 }
 
 int tr_reactor_is_ours(const struct tr_reactor *r) {
@@ -209,7 +228,7 @@ static void arm(struct tr_reactor *r) {
     spec.it_value.tv_nsec = (long)((due - (double)(time_t)due) * 1e9);
     if (spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0) spec.it_value.tv_nsec = 1;
   }
-  if (timerfd_settime(r->timerfd, TFD_TIMER_ABSTIME, &spec, NULL) == 0) r->armed = due;
+  if (timerfd_settime(r->clock.fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0) r->armed = due;
 }
 
 /* ---- transfers ---- */
@@ -231,6 +250,15 @@ void tr_reactor_stop(struct tr_transfer *t) {
   pipe_guard_begin(&guard);
   curl_multi_remove_handle(r->multi, t->easy);
   pipe_guard_end(&guard);
+}
+
+void tr_reactor_resume(struct tr_transfer *t) {
+  if (!t->reactor) return;
+  struct pipe_guard guard;
+  pipe_guard_begin(&guard);
+  curl_easy_pause(t->easy, CURLPAUSE_CONT);
+  pipe_guard_end(&guard);
+  if (t->reactor) arm(t->reactor);
 }
 
 static int report_ended(struct tr_reactor *r) {
@@ -256,25 +284,58 @@ static int curl_flags(uint32_t events) {
   return flags;
 }
 
-/* libcurl hears of its own timeouts and of its sockets; true when it was called. */
-static int advance(struct tr_reactor *r, const struct epoll_event *events, int count) {
-  int running, called = 0;
-  struct pipe_guard guard;
-  pipe_guard_begin(&guard);
-  for (int i = 0; i < count; i++) {
-    if (events[i].data.fd == r->timerfd) continue;
-    curl_multi_socket_action(r->multi, events[i].data.fd, curl_flags(events[i].events), &running);
-    called = 1;
-  }
-  if (r->curl_due >= 0 && r->curl_due <= tr_clock()) {
-    r->curl_due = -1;
-    curl_multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    called = 1;
-  }
-  pipe_guard_end(&guard);
-  return called;
+/* ---- watches ---- */
+
+int tr_watch_start(struct tr_reactor *r, struct tr_watch *watch) {
+  struct epoll_event event;
+  memset(&event, 0, sizeof event);
+  event.events = EPOLLIN;
+  event.data.u64 = mark_of_watch(watch);
+  return epoll_ctl(r->epoll, EPOLL_CTL_ADD, watch->fd, &event);
 }
 
+void tr_watch_stop(struct tr_reactor *r, struct tr_watch *watch) {
+  (void)epoll_ctl(r->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+  /* Another's `ready` may stop it while its own event is still to be looked at. */
+  for (int i = 0; i < r->events_left; i++)
+    if (r->events[i].data.u64 == mark_of_watch(watch)) r->events[i].data.u64 = 0;
+}
+
+/* ---- a run ---- */
+
+static void look_at(struct tr_reactor *r, const struct epoll_event *event) {
+  uint64_t mark = event->data.u64;
+  if (mark & 1) {
+    int running;
+    curl_multi_socket_action(r->multi, (curl_socket_t)(mark >> 1), curl_flags(event->events),
+                             &running);
+  } else if (mark) {
+    struct tr_watch *watch = (struct tr_watch *)(uintptr_t)mark;
+    watch->ready(watch->arg);
+  }
+}
+
+static int advance(struct tr_reactor *r, struct epoll_event *events, int count) {
+  int moved = count > 0;
+  struct pipe_guard guard;
+  pipe_guard_begin(&guard);
+  r->events = events;
+  r->events_left = count;
+  while (r->events_left > 0) {
+    r->events_left--;
+    look_at(r, r->events++);
+  }
+  if (r->curl_due >= 0 && r->curl_due <= tr_clock()) {
+    int running;
+    r->curl_due = -1;
+    curl_multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    moved = 1;
+  }
+  pipe_guard_end(&guard);
+  return moved;
+}
+
+/* -1: as long as it takes. */
 static int wait_ms(const struct tr_reactor *r, double seconds) {
   double due = next_due(r);
   if (due >= 0) {
@@ -282,20 +343,14 @@ static int wait_ms(const struct tr_reactor *r, double seconds) {
     if (left < seconds) seconds = left;
   }
   if (seconds <= 0) return 0;
-  return seconds > INT_MAX / 1000 - 1 ? INT_MAX : (int)(seconds * 1e3) + 1;
+  return seconds > INT_MAX / 1000 - 1 ? -1 : (int)ceil(seconds * 1e3);
 }
 
 int tr_reactor_run(struct tr_reactor *r, double seconds) {
   struct epoll_event events[EVENTS_AT_ONCE];
   int count = epoll_wait(r->epoll, events, EVENTS_AT_ONCE, wait_ms(r, seconds));
   if (count < 0) return errno == EINTR ? TR_RUN_INTERRUPTED : TR_RUN_IDLE;
-  int moved = 0;
-  for (int i = 0; i < count; i++) {
-    if (events[i].data.fd != r->timerfd) continue;
-    unsigned long long expirations;
-    if (read(r->timerfd, &expirations, sizeof expirations) > 0) r->armed = -1;
-  }
-  moved |= advance(r, events, count);
+  int moved = advance(r, events, count);
   moved |= report_ended(r);
   moved |= fire_due(r, tr_clock());
   arm(r);
