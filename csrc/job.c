@@ -142,8 +142,8 @@ __attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct j
   tr_raise_out_of_memory(L);
 }
 
-/* Takes pieces in for `seconds` or, below 0, until none is left. True: some are left. */
-static int drain(lua_State *L, struct job *job, int table, double seconds) {
+/* Takes pieces in for `seconds` or, below 0, until none is left. */
+static void drain(lua_State *L, struct job *job, int table, double seconds) {
   double end = tr_clock() + seconds;
   lua_rawgeti(L, table, STATE);
   int state = lua_gettop(L);
@@ -154,7 +154,6 @@ static int drain(lua_State *L, struct job *job, int table, double seconds) {
     if (seconds >= 0 && tr_clock() >= end) break;
   }
   lua_pop(L, 1);
-  return tr_outbox_has_pieces(tr_call_outbox(job->call));
 }
 
 static void finish(lua_State *L, struct job *job, int table) {
@@ -207,8 +206,9 @@ static void report_progress(lua_State *L, struct job *job, int table) {
   lua_pop(L, 1);
 }
 
-/* One look at the world: moves transfers on, takes pieces in. True: the job is finished. */
-static int advance(lua_State *L, struct job *job, int table, double wait, int *interrupted) {
+/* One look at the world: moves transfers on, takes pieces in, and finishes the job when that was all. */
+static enum tr_outbox_state advance(lua_State *L, struct job *job, int table, double wait,
+                                    int *interrupted) {
   struct tr_outbox *outbox = tr_call_outbox(job->call);
   unsigned long colos = job->response.colos;
   unsigned done = job->response.requests_done;
@@ -216,14 +216,13 @@ static int advance(lua_State *L, struct job *job, int table, double wait, int *i
     *interrupted = tr_reactor_run(job->place.reactor, wait) == TR_RUN_INTERRUPTED;
   else if (wait > 0)
     tr_outbox_wait(outbox, wait);
-  int is_closed = tr_outbox_is_closed(outbox);
-  int left = drain(L, job, table, DECODE_RUN);
+  drain(L, job, table, DECODE_RUN);
   if (colos != job->response.colos || done != job->response.requests_done)
     report_progress(L, job, table);
   if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
-  if (left || !is_closed) return 0;
-  finish(L, job, table);
-  return 1;
+  enum tr_outbox_state state = tr_outbox_look(outbox);
+  if (state == TR_OUTBOX_DONE) finish(L, job, table);
+  return state;
 }
 
 /* ---- what scripts call ---- */
@@ -245,14 +244,15 @@ static int l_step(lua_State *L) {
   tr_get_uservalue(L, 1);
   double end = tr_clock() + seconds, left = seconds;
   int interrupted = 0;
+  enum tr_outbox_state state = TR_OUTBOX_DONE;
+  if (!job->is_finished) state = tr_outbox_look(tr_call_outbox(job->call));
   while (!job->is_finished) {
-    double wait = tr_outbox_has_pieces(tr_call_outbox(job->call)) ? 0 : left;
-    if (advance(L, job, 2, wait, &interrupted)) break;
+    state = advance(L, job, 2, state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
     left = end - tr_clock();
     if (interrupted || left <= 0) break;
   }
   lua_pushboolean(L, job->is_finished);
-  lua_pushboolean(L, !job->is_finished && tr_outbox_has_pieces(tr_call_outbox(job->call)));
+  lua_pushboolean(L, state == TR_OUTBOX_PIECES);
   return 2;
 }
 
@@ -358,7 +358,7 @@ static int l_cancel(lua_State *L) {
   do {
     tr_outbox_wait(outbox, CANCEL_WAIT);
     drain(L, job, 2, -1);
-  } while (!tr_outbox_is_closed(outbox) || tr_outbox_has_pieces(outbox));
+  } while (tr_outbox_look(outbox) != TR_OUTBOX_DONE);
   if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
   finish(L, job, 2);
   return 0;

@@ -83,7 +83,6 @@ int tr_outbox_is_full(struct tr_outbox *o) {
 }
 
 struct tr_piece *tr_outbox_next(struct tr_outbox *o, int *go_on) {
-  eventfd_t ignored;
   *go_on = 0;
   pthread_mutex_lock(&o->lock);
   struct tr_piece *piece = o->first;
@@ -95,9 +94,6 @@ struct tr_piece *tr_outbox_next(struct tr_outbox *o, int *go_on) {
       o->is_paused = 0;
       *go_on = 1;
     }
-  } else if (o->rung && !o->is_closed) {
-    o->rung = 0;
-    if (o->fd >= 0) (void)eventfd_read(o->fd, &ignored);
   }
   pthread_mutex_unlock(&o->lock);
   return piece;
@@ -110,15 +106,19 @@ static int read_locked(struct tr_outbox *o, const int *flag) {
   return value;
 }
 
-int tr_outbox_has_pieces(struct tr_outbox *o) {
+/* One look under one lock: between two, the call could end and find the bell rung already. */
+enum tr_outbox_state tr_outbox_look(struct tr_outbox *o) {
+  eventfd_t ignored;
   pthread_mutex_lock(&o->lock);
-  int has = o->first != NULL;
+  enum tr_outbox_state state = o->first       ? TR_OUTBOX_PIECES
+                               : o->is_closed ? TR_OUTBOX_DONE
+                                              : TR_OUTBOX_EMPTY;
+  if (state == TR_OUTBOX_EMPTY && o->rung) {
+    o->rung = 0;
+    if (o->fd >= 0) (void)eventfd_read(o->fd, &ignored);
+  }
   pthread_mutex_unlock(&o->lock);
-  return has;
-}
-
-int tr_outbox_is_closed(struct tr_outbox *o) {
-  return read_locked(o, &o->is_closed);
+  return state;
 }
 
 int tr_outbox_is_short(struct tr_outbox *o) {

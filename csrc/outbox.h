@@ -30,8 +30,8 @@ struct tr_piece {
 
 void tr_piece_free(struct tr_piece *piece);
 
-/* Rings when the outbox stops being empty or is closed, once until it was emptied: called in the thread
-** of the call, without the lock. */
+/* Rings when a piece comes or the outbox is closed, once until it was seen to be empty: called in the
+** thread of the call, without the lock. */
 struct tr_bell {
   void (*ring)(void *arg);
   void *arg;
@@ -68,8 +68,16 @@ int tr_outbox_is_full(struct tr_outbox *o);
 /* The next piece, the caller's to free; NULL: none now. *go_on: the paused sender should be told. */
 struct tr_piece *tr_outbox_next(struct tr_outbox *o, int *go_on);
 
-int tr_outbox_has_pieces(struct tr_outbox *o);
-int tr_outbox_is_closed(struct tr_outbox *o); /* pieces may be left */
+enum tr_outbox_state {
+  TR_OUTBOX_EMPTY, /* for now: the bell will ring for what comes next, be it a piece or the end */
+  TR_OUTBOX_PIECES,
+  TR_OUTBOX_DONE /* closed, and all pieces taken */
+};
+
+/* What there is to do. Whoever is going to wait asks this last: taking the last piece does not yet make
+** the bell ring again. */
+enum tr_outbox_state tr_outbox_look(struct tr_outbox *o);
+
 int tr_outbox_is_short(struct tr_outbox *o);
 size_t tr_outbox_received(struct tr_outbox *o);
 
