@@ -16,7 +16,7 @@ daemon off;
 pid nginx.pid;
 error_log error.log info;
 worker_processes $WORKERS;
-worker_rlimit_nofile 16384;
+worker_rlimit_nofile $DESCRIPTORS;
 worker_shutdown_timeout 10s;
 $USER
 $MODULES
@@ -72,6 +72,7 @@ local function try(options)
     USER = user and ("user %s;"):format(user) or "",
     MODULES = conf.modules(),
     MAIN = options.main or "",
+    DESCRIPTORS = tostring(options.descriptors or 16384),
     CONNECTIONS = tostring(options.connections or 8192),
     ROOT = host.root(),
     BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
@@ -92,7 +93,7 @@ local function try(options)
 end
 
 --- options: locations, http (directives of that level), main (of the top level), init_worker (Lua), workers, user,
---- connections (of a worker, 8192), under (words before nginx, such as valgrind's).
+--- connections and descriptors (of a worker: 8192, 16384), under (words before nginx, such as valgrind's).
 function worker.start(options)
   local why
   for _ = 1, START_TRIES do
