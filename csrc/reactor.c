@@ -27,8 +27,9 @@ struct tr_reactor {
   double curl_due; /* when libcurl wants to be called, or below 0 */
   double armed;    /* what the timerfd is set to, or below 0 */
   struct tr_timer *timers;
-  struct tr_watch clock;      /* the timerfd */
-  struct epoll_event *events; /* those of the running run that were not looked at yet */
+  struct tr_transfer *transfers; /* those that run */
+  struct tr_watch clock;         /* the timerfd */
+  struct epoll_event *events;    /* those of the running run that were not looked at yet */
   int events_left;
 };
 
@@ -237,19 +238,55 @@ int tr_reactor_start(struct tr_reactor *r, struct tr_transfer *t) {
   curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
   if (curl_multi_add_handle(r->multi, t->easy) != CURLM_OK) return -1;
   t->reactor = r;
+  t->next = r->transfers;
+  t->link = &r->transfers;
+  if (t->next) t->next->link = &t->next;
+  r->transfers = t;
   arm(r);
   return 0;
 }
 
-void tr_reactor_stop(struct tr_transfer *t) {
-  if (!t->reactor) return;
-  struct tr_reactor *r = t->reactor;
+static void detach(struct tr_reactor *r, struct tr_transfer *t) {
   t->reactor = NULL;
-  if (!tr_reactor_is_ours(r)) return;
-  struct pipe_guard guard;
-  pipe_guard_begin(&guard);
+  *t->link = t->next;
+  if (t->next) t->next->link = t->link;
   curl_multi_remove_handle(r->multi, t->easy);
+}
+
+/* Our end of the connection that the transfer uses; 0: none yet. */
+static long local_port(const struct tr_transfer *t) {
+  long port = 0;
+  curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
+  return port;
+}
+
+/* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something there,
+** which may take as long as the slowest answer. Telling it to go on with one of the others makes it. */
+static void send_what_waits(struct tr_reactor *r, long port) {
+  struct tr_transfer *other = r->transfers;
+  while (other && local_port(other) != port)
+    other = other->next;
+  if (!other) return;
+  curl_easy_pause(other->easy, CURLPAUSE_RECV);
+  curl_easy_pause(other->easy, CURLPAUSE_CONT);
+}
+
+void tr_reactor_stop(struct tr_transfer *t) {
+  struct tr_reactor *r = t->reactor;
+  struct pipe_guard guard;
+  if (!r) return;
+  if (!tr_reactor_is_ours(r)) {
+    t->reactor = NULL;
+    return;
+  }
+  pipe_guard_begin(&guard);
+  long port = local_port(t);
+  /* Closes the connection if nobody else uses it: only then does the peer learn it now. */
+  curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+  detach(r, t);
+  if (port) send_what_waits(r, port);
   pipe_guard_end(&guard);
+  arm(r);
 }
 
 void tr_reactor_resume(struct tr_transfer *t) {
@@ -269,7 +306,7 @@ static int report_ended(struct tr_reactor *r) {
     CURLcode result = message->data.result;
     struct tr_transfer *t = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-    tr_reactor_stop(t);
+    detach(r, t);
     t->ended(t->arg, (int)result);
     reported = 1;
   }

@@ -25,7 +25,8 @@ struct tr_transfer {
   void *easy; /* the CURL handle, owned by whoever embeds this */
   void (*ended)(void *arg, int result);
   void *arg;
-  struct tr_reactor *reactor; /* private: set while the transfer runs */
+  struct tr_reactor *reactor; /* private, like the rest: set while the transfer runs */
+  struct tr_transfer *next, **link;
 };
 
 /* A descriptor of somebody else's. `ready` is called from each run in which it is readable. */
@@ -60,7 +61,9 @@ int tr_reactor_run(struct tr_reactor *r, double seconds);
 
 /* 0, or -1: no memory. */
 int tr_reactor_start(struct tr_reactor *r, struct tr_transfer *t);
-void tr_reactor_stop(struct tr_transfer *t); /* no more callbacks; idempotent */
+
+/* No more callbacks, and the peer learns that nobody wants the answer any more; idempotent. */
+void tr_reactor_stop(struct tr_transfer *t);
 
 /* Goes on with a transfer whose write function paused it; may be called outside of a run. */
 void tr_reactor_resume(struct tr_transfer *t);

@@ -67,7 +67,7 @@ end
 ---@return traceroute.Error? err
 ---@return traceroute.Info info
 function traceroute.wait(job)
-  local ran, done, reason = pcall(nginx and nginx.wait or step_until_done, job)
+  local ran, done, reason, kind = pcall(nginx and nginx.wait or step_until_done, job)
   if not (ran and done) then
     job:cancel()
     if not ran then
@@ -76,7 +76,7 @@ function traceroute.wait(job)
   end
   local result, err, info = job:result()
   if not done then
-    return result, failure { kind = "cancelled", message = reason }, info or { dropped = {} }
+    return result, failure { kind = kind or "cancelled", message = reason }, info or { dropped = {} }
   end
   if tickets[job] then
     nginx.settle(tickets[job], info, err)

@@ -58,7 +58,9 @@ local function ring_until_done(job, socket)
 end
 
 --- Waits for a job; other requests go on meanwhile.
----@return boolean? done nil and a reason if it cannot be waited for
+---@return boolean? done nil if it cannot be waited for
+---@return string? reason why not
+---@return string? kind of error that this is, if not `cancelled`
 function nginx.wait(job)
   if job:step(0) then
     return true
@@ -78,7 +80,7 @@ function nginx.wait(job)
     connected, err = socket:send(number .. "\n")
   end
   if not connected then
-    return nil, "no connection to the transfer's thread (" .. err .. "); raise worker_connections"
+    return nil, "no connection to the transfer's thread (" .. err .. "); raise worker_connections", "connection"
   end
   local done, reason = ring_until_done(job, socket)
   socket:close()

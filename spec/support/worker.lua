@@ -16,12 +16,12 @@ daemon off;
 pid nginx.pid;
 error_log error.log info;
 worker_processes $WORKERS;
-worker_rlimit_nofile 16384;
+worker_rlimit_nofile $DESCRIPTORS;
 worker_shutdown_timeout 10s;
 $USER
 $MODULES
 $MAIN
-events { worker_connections 8192; }
+events { worker_connections $CONNECTIONS; }
 http {
   access_log off;
   default_type text/plain;
@@ -72,6 +72,8 @@ local function try(options)
     USER = user and ("user %s;"):format(user) or "",
     MODULES = conf.modules(),
     MAIN = options.main or "",
+    DESCRIPTORS = tostring(options.descriptors or 16384),
+    CONNECTIONS = tostring(options.connections or 8192),
     ROOT = host.root(),
     BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
     PORT = tostring(port),
@@ -91,7 +93,7 @@ local function try(options)
 end
 
 --- options: locations, http (directives of that level), main (of the top level), init_worker (Lua), workers, user,
---- under (words before nginx, such as valgrind's).
+--- connections and descriptors (of a worker: 8192, 16384), under (words before nginx, such as valgrind's).
 function worker.start(options)
   local why
   for _ = 1, START_TRIES do
@@ -111,12 +113,47 @@ function Worker:url(path)
   return ("http://127.0.0.1:%d%s"):format(self.port, path)
 end
 
+local function escaped(text)
+  return (tostring(text):gsub("[^%w]", function(c)
+    return ("%%%02X"):format(c:byte())
+  end))
+end
+
+--- A path with a query made of a table.
+function worker.path(path, query)
+  local parts = {}
+  for name, value in pairs(query) do
+    parts[#parts + 1] = name .. "=" .. escaped(value)
+  end
+  return path .. "?" .. table.concat(parts, "&")
+end
+
+local Asked = {}
+Asked.__index = Asked
+
+--- Waits for the answer of a GET that was begun: its body and its status (0: there was none).
+function Asked:finish()
+  local body, status = self.pipe:read("*a"):match("^(.*) (%d+)$")
+  self.pipe:close()
+  return body, tonumber(status)
+end
+
+--- The client goes away.
+function Asked:abort()
+  host.run("kill -KILL " .. self.pid)
+  self.pipe:close()
+end
+
+--- Begins a GET, in a process of its own; `seconds` (20) bounds it.
+function Worker:begin(path, seconds)
+  local pipe = io.popen(("echo $$; exec curl -s -m %s -w ' %%{http_code}' %s"):format(
+    tostring(seconds or 20), host.quote(self:url(path))))
+  return setmetatable({ pid = pipe:read("*l"), pipe = pipe }, Asked)
+end
+
 --- The body and the status of a GET; `seconds` bounds it.
 function Worker:get(path, seconds)
-  local output = host.run(("curl -s -m %s -w ' %%{http_code}' %s"):format(
-    tostring(seconds or 20), host.quote(self:url(path))))
-  local body, status = output:match("^(.*) (%d+)$")
-  return body, tonumber(status)
+  return self:begin(path, seconds):finish()
 end
 
 function Worker:master_pid()
@@ -129,6 +166,15 @@ end
 
 function Worker:error_log()
   return host.read(self.directory .. "/error.log")
+end
+
+--- How many descriptors the worker process of that number has open.
+function worker.descriptors(pid)
+  return tonumber((host.run(("ls /proc/%d/fd | wc -l"):format(pid))))
+end
+
+function worker.is_alive(pid)
+  return host.read(("/proc/%d/stat"):format(pid)) ~= nil
 end
 
 --- Asks `predicate` until it holds, for at most so many seconds (10); its value, or nil.
