@@ -159,6 +159,17 @@ static int add_target(lua_State *L, int asked, int seen, size_t place, struct tr
   return 0;
 }
 
+/* Whether a table is an array of that length and nothing else, which would be left out unseen. */
+static int is_array(lua_State *L, int table, size_t length) {
+  size_t members = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    lua_pop(L, 1);
+    members++;
+  }
+  return members == length;
+}
+
 /* Pushes the array of targets without repeats. */
 static int read_targets(lua_State *L, struct tr_error *error) {
   lua_newtable(L);
@@ -170,6 +181,9 @@ static int read_targets(lua_State *L, struct tr_error *error) {
     if (add_target(L, asked, seen, 0, error) != 0) return -1;
   } else if (lua_istable(L, TARGETS)) {
     size_t length = tr_raw_length(L, TARGETS);
+    if (!is_array(L, TARGETS, length))
+      return refuse(error, TR_INVALID_REQUEST, "targets",
+                    "array of strings expected, got a table with other keys or gaps");
     if (length == 0)
       return refuse(error, TR_INVALID_REQUEST, "targets", "at least one target expected, got none");
     if (length > TR_TARGETS_MAX)

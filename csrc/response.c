@@ -9,18 +9,6 @@
 #include "request.h"
 #include "target.h"
 
-/* Places in the state. */
-enum { ASKED = 1, DROPPED, FIRST_REQUEST };
-
-/* Places in the table of a request. */
-enum {
-  SLICES = 1, /* the decoded colos of the running try, by their number */
-  RESULT,     /* array of target results that arrived */
-  ERROR,      /* of the last try, nil if it went well */
-  INFO,
-  FAULT /* what was wrong with a slice of the running try: path and message */
-};
-
 #define DECODE "traceroute.decode" /* registry: lua-cjson's decode, an instance of our own */
 #define DECODE_DEPTH_MAX TR_SLICER_DEPTH_MAX
 
@@ -86,20 +74,19 @@ static void redact_table(lua_State *L, const char *credential) {
 
 /* ---- small things ---- */
 
-static void get_request(lua_State *L, int state, unsigned request) {
-  lua_rawgeti(L, state, FIRST_REQUEST + (int)request);
+void tr_response_get_request(lua_State *L, int state, unsigned request) {
+  lua_rawgeti(L, state, TR_AT_FIRST_REQUEST + (int)request);
 }
 
 static void new_slices(lua_State *L, int request) {
   lua_newtable(L);
-  lua_rawseti(L, request, SLICES);
+  lua_rawseti(L, request, TR_AT_SLICES);
   lua_pushnil(L);
-  lua_rawseti(L, request, FAULT);
+  lua_rawseti(L, request, TR_AT_FAULT);
 }
 
-/* Pushes the targets that request i asked for. */
-static void push_targets_of(lua_State *L, int state, unsigned request) {
-  lua_rawgeti(L, state, ASKED);
+void tr_response_push_targets(lua_State *L, int state, unsigned request) {
+  lua_rawgeti(L, state, TR_AT_ASKED);
   lua_newtable(L);
   int first = (int)request * TR_TARGETS_PER_REQUEST;
   for (int i = 1; i <= TR_TARGETS_PER_REQUEST; i++) {
@@ -120,10 +107,10 @@ static void append(lua_State *L, int array) {
 /* ---- a slice ---- */
 
 static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr_piece *piece) {
-  get_request(L, state, piece->request);
+  tr_response_get_request(L, state, piece->request);
   int request = lua_gettop(L);
-  lua_rawgeti(L, request, SLICES);
-  lua_rawgeti(L, state, DROPPED);
+  lua_rawgeti(L, request, TR_AT_SLICES);
+  lua_rawgeti(L, state, TR_AT_DROPPED);
   struct tr_check check = {r->validate, 0, lua_gettop(L), {0}};
   tr_error_clear(&check.error);
   char path[64];
@@ -139,10 +126,10 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
     (void)tr_schema_value(L, -1, TR_OBJECT_colo_result, path, &check);
   }
   if (check.error.kind != TR_NONE) {
-    lua_rawgeti(L, request, FAULT);
+    lua_rawgeti(L, request, TR_AT_FAULT);
     if (lua_isnil(L, -1)) {
       tr_errtable_push(L, &check.error);
-      lua_rawseti(L, request, FAULT);
+      lua_rawseti(L, request, TR_AT_FAULT);
     }
   }
 }
@@ -295,10 +282,10 @@ static void keep_result(lua_State *L, int request, int env, int is_good) {
     return;
   }
   int fresh = lua_gettop(L);
-  lua_rawgeti(L, request, RESULT);
+  lua_rawgeti(L, request, TR_AT_RESULT);
   if (!is_good && lua_istable(L, -1)) merge(L, fresh, fresh + 1);
   lua_settop(L, fresh);
-  lua_rawseti(L, request, RESULT);
+  lua_rawseti(L, request, TR_AT_RESULT);
 }
 
 static void set_number(lua_State *L, const char *name, double n) {
@@ -313,7 +300,7 @@ static void set_integer(lua_State *L, const char *name, lua_Integer n) {
 
 static void update_info(lua_State *L, int request, int env, const struct tr_piece *piece) {
   const struct tr_report *report = &piece->report;
-  lua_rawgeti(L, request, INFO);
+  lua_rawgeti(L, request, TR_AT_INFO);
   int info = lua_gettop(L);
   lua_getfield(L, info, "seconds");
   lua_getfield(L, info, "bytes");
@@ -361,10 +348,10 @@ static void redact_member(lua_State *L, int env, const char *name, const char *c
 
 static void take_try(lua_State *L, int state, struct tr_response *r, struct tr_piece *piece) {
   const struct tr_report *report = &piece->report;
-  get_request(L, state, piece->request);
+  tr_response_get_request(L, state, piece->request);
   int request = lua_gettop(L);
-  lua_rawgeti(L, request, SLICES);
-  lua_rawgeti(L, state, DROPPED);
+  lua_rawgeti(L, request, TR_AT_SLICES);
+  lua_rawgeti(L, state, TR_AT_DROPPED);
   struct tr_check check = {r->validate, request + 1, request + 2, {0}};
   struct tr_error error;
   int env = 0;
@@ -387,7 +374,7 @@ static void take_try(lua_State *L, int state, struct tr_response *r, struct tr_p
   tr_redact(error.message, r->credential);
   keep_result(L, request, env, error.kind == TR_NONE);
   update_info(L, request, env, piece);
-  lua_rawgeti(L, request, FAULT);
+  lua_rawgeti(L, request, TR_AT_FAULT);
   if (error.kind != TR_NONE || lua_isnil(L, -1)) {
     lua_pop(L, 1);
     if (error.kind != TR_NONE)
@@ -395,7 +382,7 @@ static void take_try(lua_State *L, int state, struct tr_response *r, struct tr_p
     else
       lua_pushnil(L);
   }
-  lua_rawseti(L, request, ERROR);
+  lua_rawseti(L, request, TR_AT_ERROR);
   new_slices(L, request);
   if (piece->final) r->requests_done++;
 }
@@ -411,172 +398,19 @@ void tr_response_take(lua_State *L, int state, struct tr_response *r, struct tr_
 }
 
 void tr_response_open(lua_State *L, const struct tr_response *r) {
-  lua_createtable(L, (int)r->requests + FIRST_REQUEST, 0);
+  lua_createtable(L, (int)r->requests + TR_AT_FIRST_REQUEST, 0);
   lua_insert(L, -2);
   int state = lua_gettop(L) - 1;
-  lua_rawseti(L, state, ASKED);
+  lua_rawseti(L, state, TR_AT_ASKED);
   lua_newtable(L);
-  lua_rawseti(L, state, DROPPED);
+  lua_rawseti(L, state, TR_AT_DROPPED);
   for (unsigned i = 0; i < r->requests; i++) {
-    lua_createtable(L, FAULT, 0);
+    lua_createtable(L, TR_AT_FAULT, 0);
     new_slices(L, lua_gettop(L));
     lua_newtable(L);
-    push_targets_of(L, state, i);
+    tr_response_push_targets(L, state, i);
     lua_setfield(L, -2, "targets");
-    lua_rawseti(L, -2, INFO);
-    lua_rawseti(L, state, FIRST_REQUEST + (int)i);
+    lua_rawseti(L, -2, TR_AT_INFO);
+    lua_rawseti(L, state, TR_AT_FIRST_REQUEST + (int)i);
   }
-}
-
-/* ---- the end of the call ---- */
-
-/* Whether the target result at the top is for the canonical target at `wanted`. */
-static int is_for(lua_State *L, const char *wanted) {
-  char canonical[TR_TARGET_MAX + 1];
-  int same = 0;
-  if (!lua_istable(L, -1)) return 0;
-  lua_getfield(L, -1, "target");
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    tr_target_canonical(text, length, canonical);
-    same = strcmp(canonical, wanted) == 0;
-  }
-  lua_pop(L, 1);
-  return same;
-}
-
-/* Moves the request's results for one target to the end of `result`; the number of them. */
-static int move_results_for(lua_State *L, const char *wanted, int from, int result) {
-  int moved = 0, length = (int)tr_raw_length(L, from);
-  for (int i = 1; i <= length; i++) {
-    lua_rawgeti(L, from, i);
-    if (is_for(L, wanted)) {
-      append(L, result);
-      lua_pushboolean(L, 0);
-      lua_rawseti(L, from, i);
-      moved++;
-    } else {
-      lua_pop(L, 1);
-    }
-  }
-  return moved;
-}
-
-/* What is left: if one target has no result and one result names no target, they belong together;
-** the rest (a broken-off answer whose names never came, a target nobody asked for) goes to the
-** end. */
-static void move_rest(lua_State *L, int from, int result, int missing) {
-  int length = (int)tr_raw_length(L, from), nameless = 0;
-  int lonely = (int)tr_raw_length(L, missing) == 1;
-  for (int pass = 0; pass < 2; pass++) {
-    for (int i = 1; i <= length; i++) {
-      lua_rawgeti(L, from, i);
-      if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "target");
-        int has_name = !lua_isnil(L, -1);
-        lua_pop(L, 1);
-        if (pass == 0) {
-          nameless += !has_name;
-        } else {
-          if (!has_name && nameless == 1 && lonely) {
-            lua_rawgeti(L, missing, 1);
-            lua_setfield(L, -2, "target");
-          }
-          lua_pushvalue(L, -1);
-          append(L, result);
-        }
-      }
-      lua_pop(L, 1);
-    }
-  }
-}
-
-struct summing {
-  int state, result, targets_lost, error; /* stack places; error holds nil until there is one */
-};
-
-static void lose_all(lua_State *L, int from, int to) {
-  int length = (int)tr_raw_length(L, from);
-  for (int i = 1; i <= length; i++) {
-    lua_rawgeti(L, from, i);
-    append(L, to);
-  }
-}
-
-static void sum_request(lua_State *L, const struct summing *s, unsigned i) {
-  int top = lua_gettop(L);
-  get_request(L, s->state, i);
-  int request = top + 1, rest = top + 2, missing = top + 3, asked = top + 4;
-  lua_rawgeti(L, request, RESULT);
-  if (!lua_istable(L, rest)) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-  }
-  lua_newtable(L);
-  push_targets_of(L, s->state, i);
-  int count = (int)tr_raw_length(L, asked);
-  for (int k = 1; k <= count; k++) {
-    char canonical[TR_TARGET_MAX + 1];
-    size_t length;
-    lua_rawgeti(L, asked, k);
-    const char *text = lua_tolstring(L, -1, &length);
-    tr_target_canonical(text, length, canonical);
-    int moved = move_results_for(L, canonical, rest, s->result);
-    if (!moved) append(L, missing);
-    lua_settop(L, asked);
-  }
-  move_rest(L, rest, s->result, missing);
-  lua_rawgeti(L, request, ERROR);
-  if (lua_isnil(L, -1) && tr_raw_length(L, missing) > 0) {
-    struct tr_error error;
-    tr_error_clear(&error);
-    tr_error_set(&error, TR_INVALID_RESPONSE, "the response holds no result for %lu of %d targets",
-                 (unsigned long)tr_raw_length(L, missing), count);
-    memcpy(error.path, "result", sizeof "result");
-    lua_pop(L, 1);
-    tr_errtable_push(L, &error);
-    lose_all(L, missing, s->targets_lost);
-  } else if (!lua_isnil(L, -1)) {
-    lose_all(L, asked, s->targets_lost);
-  }
-  if (!lua_isnil(L, -1)) {
-    lua_rawgeti(L, request, INFO);
-    lua_pushvalue(L, -2);
-    lua_setfield(L, -2, "error");
-    lua_pop(L, 1);
-    if (lua_isnil(L, s->error)) {
-      lua_pushvalue(L, -1);
-      lua_replace(L, s->error);
-    }
-  }
-  lua_settop(L, top);
-}
-
-void tr_response_finish(lua_State *L, int state, const struct tr_response *r) {
-  luaL_checkstack(L, 24, "too many values");
-  state = tr_abs_index(L, state);
-  int top = lua_gettop(L);
-  struct summing s = {state, top + 1, top + 4, top + 2};
-  lua_newtable(L); /* result */
-  lua_pushnil(L);  /* err */
-  lua_newtable(L); /* info */
-  lua_newtable(L); /* targets lost */
-  for (unsigned i = 0; i < r->requests; i++) {
-    sum_request(L, &s, i);
-    get_request(L, state, i);
-    lua_rawgeti(L, -1, INFO);
-    lua_rawseti(L, top + 3, (int)i + 1);
-    lua_pop(L, 1);
-  }
-  lua_rawgeti(L, state, DROPPED);
-  lua_setfield(L, top + 3, "dropped");
-  if (!lua_isnil(L, s.error)) {
-    lua_setfield(L, s.error, "targets");
-    if (tr_raw_length(L, s.result) == 0) {
-      lua_pushnil(L);
-      lua_replace(L, s.result);
-    }
-  }
-  lua_settop(L, top + 3);
 }

@@ -317,12 +317,19 @@ int tr_schema_value(lua_State *L, int index, enum tr_object object, const char *
   index = tr_abs_index(L, index);
   struct step root = {NULL, path, 0};
   const struct step *step = path ? &root : NULL;
-  if (!lua_istable(L, index) || check_object(L, index, &objects[object], step, c) == DROP) {
-    struct tr_check root_check = *c;
-    root_check.mode = TR_VALIDATE_STRICT;
-    root_check.dropped = 0;
-    (void)mismatch(L, index, "object", step, &root_check);
-    c->error = root_check.error;
+  int is_table = lua_istable(L, index);
+  if (!is_table || check_object(L, index, &objects[object], step, c) == DROP) {
+    if (!step) {
+      struct tr_check strict = *c;
+      strict.mode = TR_VALIDATE_STRICT;
+      strict.dropped = 0;
+      (void)mismatch(L, index, "object", step, &strict);
+      c->error = strict.error;
+    } else {
+      if (!is_table) (void)mismatch(L, index, "object", step, c);
+      lua_pushnil(L);
+      lua_replace(L, index);
+    }
   }
   lua_settop(L, top);
   return c->error.kind == TR_NONE ? 0 : -1;

@@ -38,7 +38,9 @@ int tr_schema_options(lua_State *L, int index, struct tr_error *error);
 /* Checks a decoded value in place, to its end: null becomes nil, whole floats become integers,
 ** unknown fields stay, and after it every known field has its type (unless the mode is NONE).
 ** `path` begins every path. 0: all is well; -1: c->error is set, by this check or one before it.
-** A value that is no object at all is an error in any mode. Raises only for lack of memory. */
+** A value that is no object is a wrong field like any other, and nil takes its place in the stack;
+** without a path, as the whole of a response, it is an error in any mode and stays. Raises only for
+** lack of memory. */
 int tr_schema_value(lua_State *L, int index, enum tr_object object, const char *path,
                     struct tr_check *c);
 

@@ -38,6 +38,7 @@ build = {
         "csrc/reactor.c",
         "csrc/request.c",
         "csrc/response.c",
+        "csrc/result.c",
         "csrc/retry.c",
         "csrc/schema.c",
         "csrc/slicer.c",
