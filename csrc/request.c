@@ -340,6 +340,7 @@ static int read_credentials(lua_State *L, struct tr_plan *plan, struct tr_error 
       return refuse(error, TR_INVALID_REQUEST, c.token_from,
                     "holds a control character; strip line ends");
     plan->credential = keep(L, tr_strdup(c.token));
+    plan->endpoint.secret = plan->credential;
     *headers = header_line(L, "Authorization: Bearer ", c.token);
     return 0;
   }
@@ -356,6 +357,7 @@ static int read_credentials(lua_State *L, struct tr_plan *plan, struct tr_error 
     return refuse(error, TR_INVALID_REQUEST, has_control(c.email) ? c.email_from : c.key_from,
                   "holds a control character; strip line ends");
   plan->credential = keep(L, tr_strdup(c.key));
+  plan->endpoint.secret = plan->credential;
   *headers++ = header_line(L, "X-Auth-Email: ", c.email);
   *headers = header_line(L, "X-Auth-Key: ", c.key);
   return 0;

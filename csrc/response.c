@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "errtable.h"
+#include "partial.h"
 #include "request.h"
 #include "target.h"
 
@@ -45,20 +46,38 @@ static int decode(lua_State *L, const char *text, size_t length) {
 static void redact_string(lua_State *L, const char *credential) {
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
-  if (!strstr(text, credential)) return;
   char *copy = lua_newuserdata(L, length + 1);
   memcpy(copy, text, length + 1);
-  tr_redact(copy, credential);
+  tr_redact(copy, length, credential);
   lua_pushlstring(L, copy, length);
   lua_replace(L, -3);
   lua_pop(L, 1);
 }
 
-/* All strings in the table at the top, whatever the service put where. */
+/* Whether the member name at the top holds the credential. */
+static int is_telltale(lua_State *L, const char *credential) {
+  if (lua_type(L, -1) != LUA_TSTRING) return 0;
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  return memmem(text, length, credential, strlen(credential)) != NULL;
+}
+
+/* All strings in the table at the top, whatever the service put where; a member whose name is the
+** credential goes. */
 static void redact_table(lua_State *L, const char *credential) {
   luaL_checkstack(L, 6, "a response nested too deeply");
   lua_pushnil(L);
   while (lua_next(L, -2)) {
+    lua_pushvalue(L, -2);
+    int must_go = is_telltale(L, credential);
+    lua_pop(L, 1);
+    if (must_go) {
+      lua_pop(L, 1);
+      lua_pushvalue(L, -1);
+      lua_pushnil(L);
+      lua_rawset(L, -4);
+      continue;
+    }
     if (lua_istable(L, -1)) {
       redact_table(L, credential);
     } else if (lua_type(L, -1) == LUA_TSTRING) {
@@ -78,11 +97,20 @@ void tr_response_get_request(lua_State *L, int state, unsigned request) {
   lua_rawgeti(L, state, TR_AT_FIRST_REQUEST + (int)request);
 }
 
+/* A try begins with nothing. */
 static void new_slices(lua_State *L, int request) {
   lua_newtable(L);
   lua_rawseti(L, request, TR_AT_SLICES);
   lua_pushnil(L);
   lua_rawseti(L, request, TR_AT_FAULT);
+  lua_newtable(L);
+  lua_rawseti(L, request, TR_AT_FAULTY);
+}
+
+static void push_dropped(lua_State *L, int request) {
+  lua_rawgeti(L, request, TR_AT_INFO);
+  lua_getfield(L, -1, "dropped");
+  lua_remove(L, -2);
 }
 
 void tr_response_push_targets(lua_State *L, int state, unsigned request) {
@@ -100,38 +128,45 @@ void tr_response_push_targets(lua_State *L, int state, unsigned request) {
   lua_remove(L, -2);
 }
 
-static void append(lua_State *L, int array) {
-  lua_rawseti(L, array, (int)tr_raw_length(L, array) + 1);
-}
-
 /* ---- a slice ---- */
+
+/* The first thing wrong with a slice is the request's error, should nothing worse come; all targets
+** with such a slice are lost ones. */
+static void note_fault(lua_State *L, int request, const struct tr_error *error, unsigned target) {
+  lua_rawgeti(L, request, TR_AT_FAULTY);
+  lua_pushboolean(L, 1);
+  lua_rawseti(L, -2, (int)target + 1);
+  lua_rawgeti(L, request, TR_AT_FAULT);
+  if (lua_isnil(L, -1)) {
+    lua_createtable(L, 2, 0);
+    lua_pushstring(L, error->message);
+    lua_rawseti(L, -2, 1);
+    lua_pushstring(L, error->path);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, request, TR_AT_FAULT);
+  }
+}
 
 static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr_piece *piece) {
   tr_response_get_request(L, state, piece->request);
   int request = lua_gettop(L);
   lua_rawgeti(L, request, TR_AT_SLICES);
-  lua_rawgeti(L, state, TR_AT_DROPPED);
-  struct tr_check check = {r->validate, 0, lua_gettop(L), {0}};
+  push_dropped(L, request);
+  struct tr_check check = {r->validate, 0, request + 2, {0}};
   tr_error_clear(&check.error);
   char path[64];
   snprintf(path, sizeof path, "result[%u].colos[%u]", piece->target + 1, piece->colo + 1);
   if (decode(L, piece->text, piece->length) != 0) {
     tr_error_set(&check.error, TR_INVALID_RESPONSE, "not JSON: %s", lua_tostring(L, -1));
     snprintf(check.error.path, sizeof check.error.path, "%s", path);
-  } else if (lua_istable(L, -1)) {
-    (void)tr_schema_value(L, -1, TR_OBJECT_colo_result, path, &check);
-    lua_rawseti(L, request + 1, (int)piece->index + 1);
-    r->colos++;
   } else {
     (void)tr_schema_value(L, -1, TR_OBJECT_colo_result, path, &check);
-  }
-  if (check.error.kind != TR_NONE) {
-    lua_rawgeti(L, request, TR_AT_FAULT);
-    if (lua_isnil(L, -1)) {
-      tr_errtable_push(L, &check.error);
-      lua_rawseti(L, request, TR_AT_FAULT);
+    if (lua_istable(L, -1)) {
+      lua_rawseti(L, request + 1, (int)piece->index + 1);
+      r->colos++;
     }
   }
+  if (check.error.kind != TR_NONE) note_fault(L, request, &check.error, piece->target);
 }
 
 /* ---- the end of a try ---- */
@@ -183,10 +218,40 @@ static void describe_refusal(lua_State *L, int env, const struct tr_report *repo
                advice(kind));
 }
 
+/* Slices of the wrong shape: the error, and in TR_AT_LOST the names of their targets. */
+static void judge_slices(lua_State *L, int request, int env, struct tr_error *error) {
+  int top = lua_gettop(L);
+  lua_rawgeti(L, request, TR_AT_FAULT);
+  if (lua_istable(L, -1)) {
+    lua_rawgeti(L, -1, 1);
+    lua_rawgeti(L, -2, 2);
+    tr_error_set(error, TR_INVALID_RESPONSE, "%s", lua_tostring(L, -2));
+    snprintf(error->path, sizeof error->path, "%s", lua_tostring(L, -1));
+    lua_newtable(L);
+    int lost = lua_gettop(L);
+    lua_rawgeti(L, request, TR_AT_FAULTY);
+    lua_getfield(L, env, "result");
+    int results = lua_gettop(L);
+    int length = lua_istable(L, results) ? (int)tr_raw_length(L, results) : 0;
+    for (int i = 1; i <= length; i++) {
+      lua_rawgeti(L, lost + 1, i);
+      lua_rawgeti(L, results, i);
+      lua_getfield(L, -1, "target");
+      if (lua_toboolean(L, -3) && lua_type(L, -1) == LUA_TSTRING)
+        lua_rawseti(L, lost, (int)tr_raw_length(L, lost) + 1);
+      lua_settop(L, results);
+    }
+    lua_pushvalue(L, lost);
+    lua_rawseti(L, request, TR_AT_LOST);
+  }
+  lua_settop(L, top);
+}
+
 /* Why this try is no success, in order: the exchange failed; the service said no; the text is
 ** wrong. */
-static void judge(lua_State *L, int env, const char *decode_fault, const struct tr_check *check,
-                  const struct tr_report *report, struct tr_error *error) {
+static void judge(lua_State *L, int request, int env, const char *decode_fault,
+                  const struct tr_check *check, const struct tr_report *report,
+                  struct tr_error *error) {
   *error = report->error;
   if (error->kind != TR_NONE) return;
   error->status = report->status;
@@ -206,70 +271,10 @@ static void judge(lua_State *L, int env, const char *decode_fault, const struct 
     } else if (check->error.kind != TR_NONE) {
       tr_error_set(error, check->error.kind, "%s", check->error.message);
       memcpy(error->path, check->error.path, sizeof error->path);
+    } else {
+      judge_slices(L, request, env, error);
     }
     lua_pop(L, 1);
-  }
-}
-
-/* Index in the array at `list` of the entry whose `name` (or whose member's `name`) equals the
-** string at the top of the stack, which is popped; 0: none. */
-static int find_entry(lua_State *L, int list, const char *outer, const char *name) {
-  int wanted = lua_gettop(L), found = 0;
-  int length = (int)tr_raw_length(L, list);
-  for (int i = 1; i <= length && !found; i++) {
-    lua_rawgeti(L, list, i);
-    if (outer && lua_istable(L, -1)) lua_getfield(L, -1, outer);
-    if (lua_istable(L, -1)) {
-      lua_getfield(L, -1, name);
-      if (lua_type(L, -1) == LUA_TSTRING && lua_rawequal(L, -1, wanted)) found = i;
-    }
-    lua_settop(L, wanted);
-  }
-  lua_pop(L, 1);
-  return found;
-}
-
-static void merge_colos(lua_State *L, int to, int from) {
-  lua_getfield(L, to, "colos");
-  lua_getfield(L, from, "colos");
-  int mine = lua_gettop(L) - 1, theirs = mine + 1;
-  if (lua_istable(L, theirs) && !lua_istable(L, mine)) {
-    lua_pushvalue(L, theirs);
-    lua_setfield(L, to, "colos");
-  } else if (lua_istable(L, theirs)) {
-    int length = (int)tr_raw_length(L, theirs);
-    for (int i = 1; i <= length; i++) {
-      lua_rawgeti(L, theirs, i);
-      lua_getfield(L, -1, "colo");
-      if (lua_istable(L, -1)) lua_getfield(L, -1, "name");
-      int known = lua_type(L, -1) == LUA_TSTRING ? find_entry(L, mine, "colo", "name") : 0;
-      lua_settop(L, theirs + 1);
-      if (!known) append(L, mine);
-      lua_settop(L, theirs);
-    }
-  }
-  lua_settop(L, mine - 1);
-}
-
-/* Adds to the target results at `to` what only those at `from` have: whole targets, and single
-** colos. */
-static void merge(lua_State *L, int to, int from) {
-  luaL_checkstack(L, 16, "too many values");
-  int length = (int)tr_raw_length(L, from);
-  for (int i = 1; i <= length; i++) {
-    lua_rawgeti(L, from, i);
-    int entry = lua_gettop(L);
-    lua_getfield(L, entry, "target");
-    int known = lua_type(L, -1) == LUA_TSTRING ? find_entry(L, to, NULL, "target") : 0;
-    lua_settop(L, entry);
-    if (known) {
-      lua_rawgeti(L, to, known);
-      merge_colos(L, entry + 1, entry);
-      lua_settop(L, entry);
-      lua_pop(L, 1);
-    } else {
-      append(L, to);
-    }
   }
 }
 
@@ -282,8 +287,12 @@ static void keep_result(lua_State *L, int request, int env, int is_good) {
     return;
   }
   int fresh = lua_gettop(L);
+  lua_rawgeti(L, request, TR_AT_INFO);
+  lua_getfield(L, -1, "targets");
+  tr_partial_prune(L, fresh, is_good);
+  tr_partial_name(L, fresh, fresh + 2);
   lua_rawgeti(L, request, TR_AT_RESULT);
-  if (!is_good && lua_istable(L, -1)) merge(L, fresh, fresh + 1);
+  if (!is_good && lua_istable(L, -1)) tr_partial_merge(L, fresh, fresh + 3);
   lua_settop(L, fresh);
   lua_rawseti(L, request, TR_AT_RESULT);
 }
@@ -346,42 +355,45 @@ static void redact_member(lua_State *L, int env, const char *name, const char *c
   lua_pop(L, 1);
 }
 
+/* Decodes and checks the try's envelope; its place on the stack, or 0 and a reason. */
+static int take_envelope(lua_State *L, const struct tr_response *r, const struct tr_report *report,
+                         struct tr_check *check, const char **why) {
+  if (report->envelope.length == 0) return 0;
+  if (decode(L, report->envelope.data, report->envelope.length) != 0) {
+    *why = lua_tostring(L, -1);
+    return 0;
+  }
+  if (!lua_istable(L, -1)) {
+    *why = "an object expected";
+    return 0;
+  }
+  int env = lua_gettop(L);
+  (void)tr_schema_response(L, env, check);
+  redact_member(L, env, "errors", r->credential);
+  redact_member(L, env, "messages", r->credential);
+  return env;
+}
+
 static void take_try(lua_State *L, int state, struct tr_response *r, struct tr_piece *piece) {
   const struct tr_report *report = &piece->report;
   tr_response_get_request(L, state, piece->request);
   int request = lua_gettop(L);
   lua_rawgeti(L, request, TR_AT_SLICES);
-  lua_rawgeti(L, state, TR_AT_DROPPED);
+  push_dropped(L, request);
   struct tr_check check = {r->validate, request + 1, request + 2, {0}};
   struct tr_error error;
-  int env = 0;
-  const char *decode_fault = "";
+  const char *why = "";
   tr_error_clear(&check.error);
-  if (report->envelope.length) {
-    if (decode(L, report->envelope.data, report->envelope.length) != 0) {
-      decode_fault = lua_tostring(L, -1);
-    } else if (!lua_istable(L, -1)) {
-      decode_fault = "an object expected";
-    } else {
-      env = lua_gettop(L);
-      (void)tr_schema_response(L, env, &check);
-      redact_member(L, env, "errors", r->credential);
-      redact_member(L, env, "messages", r->credential);
-    }
-  }
-  judge(L, env, decode_fault, &check, report, &error);
+  int env = take_envelope(L, r, report, &check, &why);
+  judge(L, request, env, why, &check, report, &error);
   error.attempts = (int)piece->attempts;
-  tr_redact(error.message, r->credential);
+  tr_redact(error.message, strlen(error.message), r->credential);
   keep_result(L, request, env, error.kind == TR_NONE);
   update_info(L, request, env, piece);
-  lua_rawgeti(L, request, TR_AT_FAULT);
-  if (error.kind != TR_NONE || lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    if (error.kind != TR_NONE)
-      push_error(L, env, &error);
-    else
-      lua_pushnil(L);
-  }
+  if (error.kind != TR_NONE)
+    push_error(L, env, &error);
+  else
+    lua_pushnil(L);
   lua_rawseti(L, request, TR_AT_ERROR);
   new_slices(L, request);
   if (piece->final) r->requests_done++;
@@ -402,14 +414,14 @@ void tr_response_open(lua_State *L, const struct tr_response *r) {
   lua_insert(L, -2);
   int state = lua_gettop(L) - 1;
   lua_rawseti(L, state, TR_AT_ASKED);
-  lua_newtable(L);
-  lua_rawseti(L, state, TR_AT_DROPPED);
   for (unsigned i = 0; i < r->requests; i++) {
-    lua_createtable(L, TR_AT_FAULT, 0);
+    lua_createtable(L, TR_AT_LOST, 0);
     new_slices(L, lua_gettop(L));
     lua_newtable(L);
     tr_response_push_targets(L, state, i);
     lua_setfield(L, -2, "targets");
+    lua_newtable(L);
+    lua_setfield(L, -2, "dropped");
     lua_rawseti(L, -2, TR_AT_INFO);
     lua_rawseti(L, state, TR_AT_FIRST_REQUEST + (int)i);
   }

@@ -28,7 +28,7 @@ void tr_response_take(lua_State *L, int state, struct tr_response *r, struct tr_
 /* ---- for result.c, which sums it up ---- */
 
 /* Places in the state. */
-enum { TR_AT_ASKED = 1, TR_AT_DROPPED, TR_AT_FIRST_REQUEST };
+enum { TR_AT_ASKED = 1, TR_AT_FIRST_REQUEST };
 
 /* Places in the table of a request. */
 enum {
@@ -36,7 +36,9 @@ enum {
   TR_AT_RESULT,     /* array of target results that arrived */
   TR_AT_ERROR,      /* of the last try, nil if it went well */
   TR_AT_INFO,
-  TR_AT_FAULT /* what was wrong with a slice of the running try: path and message */
+  TR_AT_FAULT,  /* what was first wrong with a slice of the running try: message and path */
+  TR_AT_FAULTY, /* set of the places in result[] of targets with such slices */
+  TR_AT_LOST    /* array of their names, where nothing worse is wrong with the answer */
 };
 
 /* Pushes the table of request i, counted from 0. */

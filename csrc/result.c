@@ -4,26 +4,11 @@
 #include <string.h>
 
 #include "errtable.h"
+#include "partial.h"
 #include "target.h"
 
 static void append(lua_State *L, int array) {
   lua_rawseti(L, array, (int)tr_raw_length(L, array) + 1);
-}
-
-/* Whether the target result at the top is for the canonical target at `wanted`. */
-static int is_for(lua_State *L, const char *wanted) {
-  char canonical[TR_TARGET_MAX + 1];
-  int same = 0;
-  if (!lua_istable(L, -1)) return 0;
-  lua_getfield(L, -1, "target");
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    tr_target_canonical(text, length, canonical);
-    same = strcmp(canonical, wanted) == 0;
-  }
-  lua_pop(L, 1);
-  return same;
 }
 
 /* Moves the request's results for one target to the end of `result`; the number of them. */
@@ -31,7 +16,7 @@ static int move_results_for(lua_State *L, const char *wanted, int from, int resu
   int moved = 0, length = (int)tr_raw_length(L, from);
   for (int i = 1; i <= length; i++) {
     lua_rawgeti(L, from, i);
-    if (is_for(L, wanted)) {
+    if (tr_partial_is_for(L, wanted)) {
       append(L, result);
       lua_pushboolean(L, 0);
       lua_rawseti(L, from, i);
@@ -43,32 +28,16 @@ static int move_results_for(lua_State *L, const char *wanted, int from, int resu
   return moved;
 }
 
-/* What is left: if one target has no result and one result names no target, they belong together;
-** the rest (a broken-off answer whose names never came, a target nobody asked for) goes to the
+/* What is left (a broken-off answer whose names never came, a target nobody asked for) goes to the
 ** end. */
-static void move_rest(lua_State *L, int from, int result, int missing) {
-  int length = (int)tr_raw_length(L, from), nameless = 0;
-  int lonely = (int)tr_raw_length(L, missing) == 1;
-  for (int pass = 0; pass < 2; pass++) {
-    for (int i = 1; i <= length; i++) {
-      lua_rawgeti(L, from, i);
-      if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "target");
-        int has_name = !lua_isnil(L, -1);
-        lua_pop(L, 1);
-        if (pass == 0) {
-          nameless += !has_name;
-        } else {
-          if (!has_name && nameless == 1 && lonely) {
-            lua_rawgeti(L, missing, 1);
-            lua_setfield(L, -2, "target");
-          }
-          lua_pushvalue(L, -1);
-          append(L, result);
-        }
-      }
+static void move_rest(lua_State *L, int from, int result) {
+  int length = (int)tr_raw_length(L, from);
+  for (int i = 1; i <= length; i++) {
+    lua_rawgeti(L, from, i);
+    if (lua_istable(L, -1))
+      append(L, result);
+    else
       lua_pop(L, 1);
-    }
   }
 }
 
@@ -76,12 +45,29 @@ struct summing {
   int state, result, targets_lost, error; /* stack places; error holds nil until there is one */
 };
 
-static void lose_all(lua_State *L, int from, int to) {
+static void append_all(lua_State *L, int from, int to) {
   int length = (int)tr_raw_length(L, from);
   for (int i = 1; i <= length; i++) {
     lua_rawgeti(L, from, i);
     append(L, to);
   }
+}
+
+/* Pushes the error for targets that a good answer says nothing of. */
+static void push_missing(lua_State *L, int request, int missing, int asked) {
+  struct tr_error error;
+  tr_error_clear(&error);
+  tr_error_set(&error, TR_INVALID_RESPONSE, "the response holds no result for %lu of %d targets",
+               (unsigned long)tr_raw_length(L, missing), asked);
+  memcpy(error.path, "result", sizeof "result");
+  tr_errtable_push(L, &error);
+  static const char *const known[] = {"status", "attempts", "ray"};
+  lua_rawgeti(L, request, TR_AT_INFO);
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    lua_getfield(L, -1, known[i]);
+    lua_setfield(L, -3, known[i]);
+  }
+  lua_pop(L, 1);
 }
 
 static void sum_request(lua_State *L, const struct summing *s, unsigned i) {
@@ -106,19 +92,17 @@ static void sum_request(lua_State *L, const struct summing *s, unsigned i) {
     if (!moved) append(L, missing);
     lua_settop(L, asked);
   }
-  move_rest(L, rest, s->result, missing);
+  move_rest(L, rest, s->result);
   lua_rawgeti(L, request, TR_AT_ERROR);
   if (lua_isnil(L, -1) && tr_raw_length(L, missing) > 0) {
-    struct tr_error error;
-    tr_error_clear(&error);
-    tr_error_set(&error, TR_INVALID_RESPONSE, "the response holds no result for %lu of %d targets",
-                 (unsigned long)tr_raw_length(L, missing), count);
-    memcpy(error.path, "result", sizeof "result");
     lua_pop(L, 1);
-    tr_errtable_push(L, &error);
-    lose_all(L, missing, s->targets_lost);
+    push_missing(L, request, missing, count);
+    append_all(L, missing, s->targets_lost);
   } else if (!lua_isnil(L, -1)) {
-    lose_all(L, asked, s->targets_lost);
+    /* A colo result of the wrong shape spoils its target, any other error the whole request. */
+    lua_rawgeti(L, request, TR_AT_LOST);
+    append_all(L, lua_istable(L, -1) ? lua_gettop(L) : asked, s->targets_lost);
+    lua_pop(L, 1);
   }
   if (!lua_isnil(L, -1)) {
     lua_rawgeti(L, request, TR_AT_INFO);
@@ -142,14 +126,17 @@ void tr_result_push(lua_State *L, int state, const struct tr_response *r) {
   lua_pushnil(L);  /* err */
   lua_newtable(L); /* info */
   lua_newtable(L); /* targets lost */
+  lua_newtable(L); /* paths dropped */
   for (unsigned i = 0; i < r->requests; i++) {
     sum_request(L, &s, i);
     tr_response_get_request(L, state, i);
     lua_rawgeti(L, -1, TR_AT_INFO);
+    lua_getfield(L, -1, "dropped");
+    append_all(L, lua_gettop(L), top + 5);
+    lua_pop(L, 1);
     lua_rawseti(L, top + 3, (int)i + 1);
     lua_pop(L, 1);
   }
-  lua_rawgeti(L, state, TR_AT_DROPPED);
   lua_setfield(L, top + 3, "dropped");
   if (!lua_isnil(L, s.error)) {
     lua_setfield(L, s.error, "targets");

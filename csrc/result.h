@@ -1,5 +1,5 @@
-/* result: what a call comes to, once all its pieces were taken in: the results in the order asked for,
-** one error for what did not arrive, and how each request went. No I/O. */
+/* result: what a call comes to, once all its pieces were taken in: the results in the order
+** asked for, one error for what did not arrive, and how each request went. No I/O. */
 #ifndef TR_RESULT_H
 #define TR_RESULT_H
 

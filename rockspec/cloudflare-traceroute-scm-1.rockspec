@@ -34,6 +34,7 @@ build = {
         "csrc/job.c",
         "csrc/module.c",
         "csrc/pace.c",
+        "csrc/partial.c",
         "csrc/quota.c",
         "csrc/reactor.c",
         "csrc/request.c",

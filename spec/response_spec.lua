@@ -333,13 +333,16 @@ describe("a response", function()
     end)
 
     it("holds each colo once, however many tries broke off", function()
-      -- the answer's names come after its colos: nothing says whose they are
+      -- how far the first 3,200 bytes reach depends on the order in which the members were written
       local _, _, info = create("ok", "1.1.1.1")
-      local result, err = create(("cut/%d"):format(info[1].bytes - 60), "1.1.1.1", { retries = 1 })
+      local cut = ("cut/%d"):format(info[1].bytes - 60)
+      local once = create(cut, "1.1.1.1", { retries = 0 })
+      local twice, err = create(cut, "1.1.1.1", { retries = 1 })
       assert.same({ "connection", 2 }, { err.kind, err.attempts })
-      assert.equal(1, #result)
-      assert.equal("1.1.1.1", result[1].target)
-      assert.equal(2, #result[1].colos)
+      assert.equal(1, #twice)
+      assert.equal("1.1.1.1", twice[1].target)
+      assert.is_true(#once[1].colos >= 1)
+      assert.equal(#once[1].colos, #twice[1].colos)
     end)
 
     it("is whole when a later try brings all of it", function()

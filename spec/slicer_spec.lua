@@ -171,6 +171,10 @@ describe("the slicer", function()
       local body = WHOLE:sub(1, at - 1) .. BYTES:sub(pick, pick) .. WHOLE:sub(at + random(2))
       local fine, decoded = pcall(decoder.decode, body)
       local result, err = create(stand_in:raw("body", body), nil, { validate = false })
+      local entry = fine and type(decoded) == "table" and type(decoded.result) == "table" and decoded.result[1]
+      if type(entry) == "table" and (entry.target == nil or entry.target == decoder.null) then
+        entry.target = "1.1.1.1" -- a single result without a name is for the single target
+      end
       if not fine then
         agreed.refused = agreed.refused + 1
         assert.equal("invalid_response", err and err.kind, body)
