@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "options.h"
 #include "pace.h"
 #include "target.h"
 #include "version.h"
@@ -431,7 +432,7 @@ static enum tr_validate read_validate(lua_State *L) {
 int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error) {
   tr_error_clear(error);
   luaL_checkstack(L, 20, "too many values");
-  if (tr_schema_options(L, OPTS, error) != 0) return -1;
+  if (tr_options_check(L, OPTS, error) != 0) return -1;
   const char *account = read_account(L, error);
   if (!account || read_targets(L, error) != 0) return -1;
   int asked = lua_gettop(L);

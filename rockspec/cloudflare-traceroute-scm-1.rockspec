@@ -31,8 +31,10 @@ build = {
         "csrc/error.c",
         "csrc/errtable.c",
         "csrc/exchange.c",
+        "csrc/fields.c",
         "csrc/job.c",
         "csrc/module.c",
+        "csrc/options.c",
         "csrc/pace.c",
         "csrc/partial.c",
         "csrc/quota.c",
@@ -51,5 +53,6 @@ build = {
       libraries = { "curl", "pthread", "dl" },
     },
     ["traceroute"] = "lua/traceroute/init.lua",
+    ["traceroute.meta"] = "lua/traceroute/meta.lua",
   },
 }
