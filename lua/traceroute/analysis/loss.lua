@@ -14,6 +14,8 @@ local loss = {}
 -- A later run speaks against a hop's loss when chance would explain it in less than this share of cases.
 local CHANCE = 0.05
 local MIN_PACKETS = 10
+-- Counts beyond what any traceroute sends are not taken for counts: the test's work grows with them.
+local MAX_COUNT = 10000
 local OPTIONS = { min_packets = "number" }
 
 local factorials = { [0] = 0 }
@@ -67,7 +69,7 @@ local function strongest(hop, witnesses)
 end
 
 local function counted(hop)
-  return hop.sent and hop.lost and hop.sent > 0 and hop.lost >= 0 and hop.lost <= hop.sent
+  return hop.sent and hop.lost and hop.sent > 0 and hop.sent <= MAX_COUNT and hop.lost >= 0 and hop.lost <= hop.sent
 end
 
 local function witnesses_of(read, index)
@@ -106,7 +108,7 @@ local function judge_by(witnesses, hop, read, later, min_packets)
   local best = strongest(hop, witnesses)
   if best.chance <= CHANCE then
     later.chance = best.chance
-    return "rate_limited", ("%s lost %d of %d packets: this loss does not persist"):format(
+    return "rate_limited", ("%s lost %d of %d packets, so it does not persist"):format(
       hops_text(best.first, best.last), best.lost, best.sent)
   elseif later.lost == 0 then
     return "unknown", ("later hops lost none of %d packets, too few to clear it"):format(later.sent)
@@ -216,7 +218,7 @@ function loss.at_target(read)
 end
 
 ---@class traceroute.LossBegin
----@field ttl integer the first hop whose loss is real
+---@field ttl integer the first hop whose verdict is `real` or `target`
 ---@field asn string? of that hop
 ---@field ip string?
 ---@field loss number percent
@@ -224,8 +226,8 @@ end
 ---@field from_asn string?
 ---@field evidence string
 
----Where the real loss of a path begins: the hop, its AS and the one before. nil without an error: no
----real loss.
+---Where the loss of a path begins, be it real or the target's own: the hop, its AS and the one before.
+---nil without an error: no such loss.
 ---@param colo traceroute.Colo
 ---@param target? string
 ---@param opts? {min_packets: integer} as of verdicts

@@ -33,6 +33,7 @@ local path = {}
 ---@field reached boolean? nil when it cannot be told
 ---@field target_index integer? index of the first hop where the target answered
 ---@field target_key string?
+---@field target_rtt_ms number? mean, from the summary, failing that from the target's hop
 ---@field error string? the colo's own, nil when there was none
 
 -- Pools the RTTs of nodes as if all their packets had been measured together: means weighted by
@@ -151,9 +152,7 @@ local function find_target(read, summary, target)
       return
     end
   end
-  if not read.last then
-    read.reached = false
-  elseif key then
+  if key or not read.last then
     read.reached = false
   end
 end
@@ -190,7 +189,9 @@ function path.read(colo, target)
       read.last = h
     end
   end
-  find_target(read, fields.summary(colo), target)
+  local summary = fields.summary(colo)
+  find_target(read, summary, target)
+  read.target_rtt_ms = summary.mean_rtt_ms or read.target_index and read.hops[read.target_index].mean_rtt_ms or nil
   return read
 end
 
