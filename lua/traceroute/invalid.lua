@@ -54,7 +54,7 @@ function invalid.nearest(name, known)
   end
   for candidate in next, known do
     local d = distance(name:lower(), candidate)
-    local near = d <= math.max(1, math.floor(#candidate / 3))
+    local near = d <= math.max(1, math.floor((#candidate + 1) / 3))
     if near and (not best or d < best_distance or d == best_distance and candidate < best) then
       best, best_distance = candidate, d
     end

@@ -20,7 +20,9 @@ local function escape_c1(byte)
 end
 
 ---JSON text of a result or a part of it, in the API's shape: an empty list of hops, nodes, labels or
----colos is []. Text that is not UTF-8 is mended, and no control character is left as it is.
+---colos is []. Numbers have 14 significant digits,
+---which is as many as lua-cjson writes. Text that is not UTF-8 is mended, and no control
+---character is left as it is.
 ---@param value table
 ---@return string? json
 ---@return traceroute.Error? err for what JSON cannot hold: functions, cycles, NaN

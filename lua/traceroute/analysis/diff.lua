@@ -75,19 +75,17 @@ local function count_common(a, b)
   return common
 end
 
--- Beyond a target that answered there is nothing, which is not silence; beyond the last hop of a path
--- that ended early anything may be.
+-- Beyond a target that answered there is nothing, so an answer there is a change; beyond the last hop
+-- of a path that ended early anything may be.
 local function is_end(read, found, ttl)
   return found[ttl] == nil and read.reached == true and ttl > read.hops[read.target_index].ttl
 end
 
 local function compare_hop(a, b, keys_a, keys_b, ended)
-  if ended then
-    return "changed"
-  elseif #a == 0 and #b == 0 then
+  if #a == 0 and #b == 0 then
     return "equal"
   elseif #a == 0 or #b == 0 then
-    return "compatible"
+    return ended and "changed" or "compatible"
   end
   local common = count_common(keys_a, keys_b)
   if common == #a and common == #b then

@@ -16,6 +16,7 @@ local CHANCE = 0.05
 local MIN_PACKETS = 10
 -- Counts beyond what any traceroute sends are not taken for counts: the test's work grows with them.
 local MAX_COUNT = 10000
+local PERSISTS = "loss begins at hop %d and persists to the target"
 local OPTIONS = { min_packets = "number" }
 
 local factorials = { [0] = 0 }
@@ -94,19 +95,20 @@ end
 
 local function judge_target(hop, began, min_packets)
   if began then
-    return "real", ("loss begins at hop %d and persists to the target"):format(began)
+    return "real", PERSISTS:format(began)
   elseif hop.sent < min_packets then
     return few(hop.sent, min_packets)
   end
   return "target", ("%d of %d packets lost at the target, no loss before it that persists"):format(hop.lost, hop.sent)
 end
 
-local function judge_by(witnesses, hop, read, later, min_packets)
-  if hop.sent + later.sent < min_packets then
-    return few(hop.sent + later.sent, min_packets)
-  end
+local function judge_by(witnesses, hop, read, later, began, min_packets)
   local best = strongest(hop, witnesses)
-  if best.chance <= CHANCE then
+  if began and best.chance > CHANCE then
+    return "real", PERSISTS:format(began)
+  elseif hop.sent + later.sent < min_packets then
+    return few(hop.sent + later.sent, min_packets)
+  elseif best.chance <= CHANCE then
     later.chance = best.chance
     return "rate_limited", ("%s lost %d of %d packets, so it does not persist"):format(
       hops_text(best.first, best.last), best.lost, best.sent)
@@ -138,7 +140,7 @@ local function judge(read, index, began, min_packets)
     verdict, evidence = "rate_limited", ("never answers, but %s beyond it does"):format(
       hops_text(witnesses[1].ttl, witnesses[1].ttl))
   else
-    verdict, evidence = judge_by(witnesses, hop, read, later, min_packets)
+    verdict, evidence = judge_by(witnesses, hop, read, later, began, min_packets)
   end
   return verdict, evidence, later
 end
