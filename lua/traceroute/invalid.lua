@@ -24,23 +24,26 @@ function invalid.value(path, message)
   }, ERROR)
 end
 
--- How many letters must be changed, left out or put in to get from one word to the other.
+-- How many letters must be changed, left out, put in or swapped with the next to get from one word to
+-- the other.
 local function distance(a, b)
-  local row = {}
+  local rows = { [0] = {} }
   for j = 0, #b do
-    row[j] = j
+    rows[0][j] = j
   end
   for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
+    local row, above = { [0] = i }, rows[i - 1]
     for j = 1, #b do
       local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local best = math.min(diagonal + cost, row[j] + 1, row[j - 1] + 1)
-      diagonal = row[j]
+      local best = math.min(above[j - 1] + cost, above[j] + 1, row[j - 1] + 1)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        best = math.min(best, rows[i - 2][j - 2] + 1)
+      end
       row[j] = best
     end
+    rows[i] = row
   end
-  return row[#b]
+  return rows[#a][#b]
 end
 
 ---The known name that a misspelt one most likely stands for; nil when none is near.
