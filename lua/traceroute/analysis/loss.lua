@@ -16,7 +16,7 @@ local CHANCE = 0.05
 local MIN_PACKETS = 10
 -- Counts beyond what any traceroute sends are not taken for counts: the test's work grows with them.
 local MAX_COUNT = 10000
-local PERSISTS = "loss begins at hop %d and persists to the target"
+local PERSISTS = "it begins at hop %d and persists to the target"
 local OPTIONS = { min_packets = "number" }
 
 local factorials = { [0] = 0 }
@@ -118,7 +118,7 @@ local function judge_by(witnesses, hop, read, later, began, min_packets)
     return "unknown", ("%d of %d packets lost beyond, up to hop %d; the target did not answer"):format(
       later.lost, later.sent, witnesses[#witnesses].ttl)
   end
-  return "real", ("persists to the target: %d of %d packets lost at later hops"):format(later.lost, later.sent)
+  return "real", ("later hops up to the target lost %d of %d packets"):format(later.lost, later.sent)
 end
 
 local function judge(read, index, began, min_packets)

@@ -17,7 +17,7 @@ local STYLE = {
 }
 
 local function paint(s, style, color)
-  return color and style and style .. s .. "\27[0m" or s
+  return color and style and s:find("%S") and style .. s .. "\27[0m" or s
 end
 
 -- Cells of all blocks, and how wide each column gets.
