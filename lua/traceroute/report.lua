@@ -9,6 +9,7 @@ local ROOMS = {
   jsonl = { "json", "jsonl" },
   prometheus = { "prometheus" },
   dot = { "dot" },
+  diff = { "diff" },
 }
 
 ---@class traceroute.Report each takes a result and options, and returns a string or nil and an error
