@@ -4,6 +4,7 @@ local host = require "spec.support.host"
 local json = require "traceroute.json"
 local report = require "traceroute.report"
 local sample = require "spec.support.sample"
+local server = require "spec.support.server"
 
 local node = sample.node
 
@@ -404,5 +405,35 @@ describe("cf-traceroute as a program", function()
     assert.equal("1.1.1.1", json.result(host.read(directory .. "/it's saved"))[1].target)
     assert.equal("it's saved\n", (host.run("ls -A " .. host.quote(directory))))
     host.remove(directory)
+  end)
+
+  it("traces over TLS, and saves what it can compare with", function()
+    local stand_in = server.get()
+    stand_in:reset()
+    local directory = host.private_directory("trace")
+    local saved = host.quote(directory .. "/last.json")
+    local call = ("CLOUDFLARE_API_TOKEN=secret-token %s --account %s --base-url %s --ca-file %s"):format(
+      "%s one.example two.example --from den01,sin02", stand_in.account, host.quote(stand_in:url "ok"),
+      host.quote(stand_in.ca_file))
+    local main = interpreter .. " " .. host.root() .. "/lua/traceroute/cli/main.lua"
+    local output, status = host.run(call:format(main) .. " --format jsonl --save " .. saved .. " 2>&1")
+    assert.equal(0, status, output)
+    local first = json.decode(output:match("^[^\n]+"))
+    assert.equal("one.example den01 1", first.target .. " " .. first.colo .. " " .. first.ttl)
+    assert.equal("POST", stand_in:requests()[1].method)
+    output, status = host.run(call:format(main) .. " --fail-if path-changed --diff " .. saved .. " 2>&1")
+    assert.equal(0, status, output)
+    assert.equal(4, select(2, output:gsub("%.example from %w+: equal\n", "")))
+    host.remove(directory)
+  end)
+
+  it("says what the service said, without the token", function()
+    local stand_in = server.get()
+    local output, status = host.run(("CLOUDFLARE_API_TOKEN=secret-token %s %s one.example --account %s --retries 0 " ..
+      "--base-url %s --ca-file %s 2>&1"):format(interpreter, host.root() .. "/lua/traceroute/cli/main.lua",
+      stand_in.account, host.quote(stand_in:url "status/503"), host.quote(stand_in.ca_file)))
+    assert.equal(3, status, output)
+    assert.truthy(output:find("^cf%-traceroute: server: [^\n]*503[^\n]*\n$"), output)
+    assert.is_nil(output:find("secret-token", 1, true))
   end)
 end)
