@@ -431,7 +431,7 @@ describe("report.dot", function()
     end
     local drawn = report.dot(sample.result("x", path "den01", path "sin02"))
     assert.equal(1, count(drawn, 'label="192%.0%.2%.1"'))
-    assert.equal(4, count(drawn, 'xlabel="%?"'))
+    assert.equal(4, count(drawn, 'label="%?"'))
     assert.equal(2, count(drawn, "shape=ellipse"))
     assert.equal(1, count(drawn, 'label="203%.0%.113%.1", shape=doubleoctagon'))
     -- den01 > .1 > ? > ? > target, and the same from sin02.

@@ -52,7 +52,7 @@ end
 local function hop_vertices(graph, hop, own, target_key)
   if #hop.nodes == 0 then
     local key = own .. "\0silent\0" .. hop.ttl
-    return { { add_vertex(graph, key, { "?" }, 'shape=point, xlabel="?", color=gray'), 1 } }
+    return { { add_vertex(graph, key, { "?" }, "shape=circle, style=dashed, color=gray"), 1 } }
   end
   local out = {}
   for n, node in ipairs(hop.nodes) do
