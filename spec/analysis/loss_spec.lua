@@ -70,6 +70,41 @@ describe("analysis.loss", function()
     assert.equal("rate_limited", read[3].verdict)
   end)
 
+  it("is right about what it is shown often enough", function()
+    local state = 20250131
+    local function lost_of(sent, rate)
+      local lost = 0
+      for _ = 1, sent do
+        state = state * 16807 % 2147483647
+        lost = lost + (state / 2147483647 < rate and 1 or 0)
+      end
+      return lost
+    end
+    -- Real loss from hop 3 to the target at hop 10, or a limit at hop 3 alone: of the hops that show
+    -- loss and answered, how many are judged so.
+    local function share(verdict, sent, rate, last)
+      local right, all = 0, 0
+      for _ = 1, 400 do
+        local list = {}
+        for h = 1, 10 do
+          list[h] = { sent, h >= 3 and h <= last and lost_of(sent, rate) or 0 }
+        end
+        local found = analysis.loss(sample.losses(list))
+        for h = 3, math.min(last, 9) do
+          local shows = list[10][2] < sent and list[h][2] > 0 and list[h][2] < sent
+          all = all + (shows and 1 or 0)
+          right = right + (shows and found[h].verdict == verdict and 1 or 0)
+        end
+      end
+      return right / all
+    end
+    assert.is_true(share("real", 10, 0.3, 10) > 0.95)
+    assert.is_true(share("real", 10, 0.1, 10) > 0.95)
+    assert.is_true(share("real", 3, 0.3, 10) > 0.95)
+    assert.is_true(share("rate_limited", 10, 0.2, 3) > 0.99)
+    assert.is_true(share("rate_limited", 3, 0.5, 3) > 0.99)
+  end)
+
   it("does not judge what nothing beyond bears witness to", function()
     assert.equal("none unknown unknown", verdicts({ { 10, 0 }, { 10, 3 }, { 10, 10 } }, UNREACHED))
     local read = analysis.loss(sample.losses({ { 10, 0 }, { 10, 3 }, { 10, 10 } }, UNREACHED))

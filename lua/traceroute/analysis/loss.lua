@@ -11,8 +11,10 @@ local path = require "traceroute.analysis.path"
 
 local loss = {}
 
--- A later run speaks against a hop's loss when chance would explain it in less than this share of cases.
-local CHANCE = 0.05
+-- Later hops speak against a hop's loss when chance would explain them in less than this share of cases:
+-- all of them clean, or one of the runs cleaner. Many runs are tried, so each must be the stranger.
+local CLEAN_CHANCE = 0.05
+local RUN_CHANCE = 0.02
 local MIN_PACKETS = 10
 -- Counts beyond what any traceroute sends are not taken for counts: the test's work grows with them.
 local MAX_COUNT = 10000
@@ -32,13 +34,9 @@ local function log_choose(n, k)
   return log_factorial(n) - log_factorial(k) - log_factorial(n - k)
 end
 
--- How likely so few losses at later hops are, had they lost at this hop's rate. A clean run is held
--- against the rate that was shown; a run with losses against the rate of both together (Fisher's exact
--- test, one-sided), since the shown rate may be too high by chance while the loss is there.
+-- How likely so few losses at later hops are, had they and this hop lost at one rate: Fisher's exact
+-- test, one-sided. The rate that the hop shows may be too high by chance while the loss is there.
 local function chance_of(lost, sent, later_lost, later_sent)
-  if later_lost == 0 then
-    return (1 - lost / sent) ^ later_sent
-  end
   local all, all_lost = sent + later_sent, lost + later_lost
   local chance = 0
   for k = math.max(0, all_lost - sent), later_lost do
@@ -48,8 +46,15 @@ local function chance_of(lost, sent, later_lost, later_sent)
 end
 
 -- The run of witnesses least in keeping with the hop's loss: those next to the hop, or those up to
--- the last.
-local function strongest(hop, witnesses)
+-- the last. Where all of them are clean, there is no loss that could persist but what they missed by
+-- chance: they are held against the rate that the hop shows.
+local function strongest(hop, witnesses, later)
+  if later.lost == 0 then
+    return {
+      chance = (1 - hop.lost / hop.sent) ^ later.sent, lost = 0, sent = later.sent,
+      first = witnesses[1].ttl, last = witnesses[#witnesses].ttl,
+    }
+  end
   local best
   local function weigh(first, last, step)
     local lost, sent = 0, 0
@@ -103,12 +108,13 @@ local function judge_target(hop, began, min_packets)
 end
 
 local function judge_by(witnesses, hop, read, later, began, min_packets)
-  local best = strongest(hop, witnesses)
-  if began and best.chance > CHANCE then
+  local best = strongest(hop, witnesses, later)
+  local refuted = best.chance <= (later.lost == 0 and CLEAN_CHANCE or RUN_CHANCE)
+  if began and not refuted then
     return "real", PERSISTS:format(began)
   elseif hop.sent + later.sent < min_packets then
     return few(hop.sent + later.sent, min_packets)
-  elseif best.chance <= CHANCE then
+  elseif refuted then
     later.chance = best.chance
     return "rate_limited", ("%s lost %d of %d packets, so it does not persist"):format(
       hops_text(best.first, best.last), best.lost, best.sent)
@@ -179,7 +185,7 @@ end
 ---Judges the loss of each hop.
 --- - `none`: nothing was lost
 --- - `real`: it persists at the later hops up to the target
---- - `rate_limited`: later hops are clean, or so much cleaner that chance does not explain it (5 %): the
+--- - `rate_limited`: later hops are clean, or so much cleaner that chance does not explain it (2 %): the
 ---   hop answers sparingly, or never, and forwards well
 --- - `target`: the target loses, and nothing before it does
 --- - `unknown`: too few packets, nothing beyond answered, or the target did not
