@@ -53,7 +53,7 @@ static int refuse(struct tr_error *error, const char *path) {
   return -1;
 }
 
-static int unknown_option(const char *name, const struct tr_fields *object,
+static int unknown_option(const char *name, const struct tr_object_fields *object,
                           struct tr_error *error) {
   char shown[64];
   tr_excerpt(shown, sizeof shown, name, strlen(name));
@@ -188,7 +188,7 @@ static int option_value(lua_State *L, const struct tr_field *field, struct tr_er
 
 int tr_options_check(lua_State *L, int index, struct tr_error *error) {
   int top = lua_gettop(L);
-  const struct tr_fields *object = &tr_fields[TR_OBJECT_options];
+  const struct tr_object_fields *object = &tr_contract[TR_OBJECT_options];
   index = tr_abs_index(L, index);
   tr_error_clear(error);
   if (lua_isnoneornil(L, index)) return 0;
@@ -209,7 +209,7 @@ int tr_options_check(lua_State *L, int index, struct tr_error *error) {
     }
     size_t length, hint = 0;
     const char *name = lua_tolstring(L, -2, &length);
-    const struct tr_field *field = tr_fields_find(object, name, length, &hint);
+    const struct tr_field *field = tr_contract_find(object, name, length, &hint);
     status = field ? option_value(L, field, error) : unknown_option(name, object, error);
     if (status == 0) lua_settop(L, top + 1);
   }

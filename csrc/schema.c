@@ -42,7 +42,7 @@ static enum verdict mismatch(lua_State *L, int index, const char *expected,
   return DROP;
 }
 
-static enum verdict check_object(lua_State *L, int index, const struct tr_fields *object,
+static enum verdict check_object(lua_State *L, int index, const struct tr_object_fields *object,
                                  const struct tr_step *step, struct tr_check *c);
 static enum verdict check_list(lua_State *L, int index, const struct tr_field *field,
                                const struct tr_step *step, struct tr_check *c);
@@ -108,7 +108,7 @@ static enum verdict check_field(lua_State *L, int index, const struct tr_field *
     if (type == LUA_TBOOLEAN) return KEEP;
     break;
   case TR_TYPE_OBJECT:
-    if (type == LUA_TTABLE) return check_object(L, index, &tr_fields[field->of], step, c);
+    if (type == LUA_TTABLE) return check_object(L, index, &tr_contract[field->of], step, c);
     break;
   case TR_TYPE_LIST:
   case TR_TYPE_STRINGS:
@@ -138,7 +138,7 @@ static enum verdict check_element(lua_State *L, const struct tr_field *field,
     if (lua_type(L, top) == LUA_TSTRING) return KEEP;
     return mismatch(L, top, "string", step, c);
   }
-  if (lua_istable(L, top)) return check_object(L, top, &tr_fields[field->of], step, c);
+  if (lua_istable(L, top)) return check_object(L, top, &tr_contract[field->of], step, c);
   return mismatch(L, top, "object", step, c);
 }
 
@@ -173,7 +173,7 @@ static enum verdict check_list(lua_State *L, int index, const struct tr_field *f
   return KEEP;
 }
 
-static enum verdict check_object(lua_State *L, int index, const struct tr_fields *object,
+static enum verdict check_object(lua_State *L, int index, const struct tr_object_fields *object,
                                  const struct tr_step *step, struct tr_check *c) {
   size_t hint = 0;
   luaL_checkstack(L, 6, "a response nested too deeply");
@@ -187,7 +187,7 @@ static enum verdict check_object(lua_State *L, int index, const struct tr_fields
     }
     size_t length;
     const char *name = lua_tolstring(L, -2, &length);
-    const struct tr_field *field = tr_fields_find(object, name, length, &hint);
+    const struct tr_field *field = tr_contract_find(object, name, length, &hint);
     int type = lua_type(L, value);
     enum verdict verdict = KEEP;
     if (type == LUA_TLIGHTUSERDATA) {
@@ -220,7 +220,7 @@ int tr_schema_value(lua_State *L, int index, enum tr_object object, const char *
   struct tr_step root = {NULL, path, 0};
   const struct tr_step *step = path ? &root : NULL;
   int is_table = lua_istable(L, index);
-  if (!is_table || check_object(L, index, &tr_fields[object], step, c) == DROP) {
+  if (!is_table || check_object(L, index, &tr_contract[object], step, c) == DROP) {
     if (!step) {
       struct tr_check strict = *c;
       strict.mode = TR_VALIDATE_STRICT;
@@ -260,7 +260,7 @@ static void push_field(lua_State *L, const struct tr_field *field) {
     lua_setfield(L, -2, "max");
   }
   if (field->type == TR_TYPE_OBJECT || field->type == TR_TYPE_LIST) {
-    lua_pushstring(L, tr_fields[field->of].name);
+    lua_pushstring(L, tr_contract[field->of].name);
     lua_setfield(L, -2, "of");
   }
   if (field->type == TR_TYPE_CHOICE || field->type == TR_TYPE_VALIDATE) {
@@ -276,11 +276,11 @@ static void push_field(lua_State *L, const struct tr_field *field) {
 void tr_schema_push(lua_State *L) {
   lua_createtable(L, 0, TR_OBJECTS);
   for (int o = 0; o < TR_OBJECTS; o++) {
-    lua_createtable(L, (int)tr_fields[o].count, 0);
-    for (size_t i = 0; i < tr_fields[o].count; i++) {
-      push_field(L, &tr_fields[o].fields[i]);
+    lua_createtable(L, (int)tr_contract[o].count, 0);
+    for (size_t i = 0; i < tr_contract[o].count; i++) {
+      push_field(L, &tr_contract[o].fields[i]);
       lua_rawseti(L, -2, (int)i + 1);
     }
-    lua_setfield(L, -2, tr_fields[o].name);
+    lua_setfield(L, -2, tr_contract[o].name);
   }
 }

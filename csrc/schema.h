@@ -4,7 +4,7 @@
 #define TR_SCHEMA_H
 
 #include "error.h"
-#include "fields.h"
+#include "contract.h"
 #include "shim.h"
 
 enum tr_validate {

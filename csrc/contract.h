@@ -1,7 +1,7 @@
-/* fields: the list of schema.def as data, and the paths that name a place in what it describes.
+/* contract: the list of schema.def as data, and the paths that name a place in what it describes.
 ** Knows no Lua. */
-#ifndef TR_FIELDS_H
-#define TR_FIELDS_H
+#ifndef TR_CONTRACT_H
+#define TR_CONTRACT_H
 
 #include <stddef.h>
 
@@ -46,18 +46,18 @@ struct tr_field {
   const char *unit, *standard;
 };
 
-struct tr_fields {
+struct tr_object_fields {
   const char *name;
   const struct tr_field *fields;
   size_t count;
 };
 
-extern const struct tr_fields tr_fields[TR_OBJECTS];
+extern const struct tr_object_fields tr_contract[TR_OBJECTS];
 
 /* The field of that name, or NULL. Tables of one response have the same fields in mostly the
 ** same order, so the search begins at *hint, which moves behind what was found. */
-const struct tr_field *tr_fields_find(const struct tr_fields *object, const char *name,
-                                      size_t length, size_t *hint);
+const struct tr_field *tr_contract_find(const struct tr_object_fields *object, const char *name,
+                                        size_t length, size_t *hint);
 
 /* A place in nested tables. Lives on the stack of whoever walks them: a path is only written when
 ** something is wrong. */

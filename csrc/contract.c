@@ -1,5 +1,5 @@
-/* fields: the list of schema.def as data; see fields.h. */
-#include "fields.h"
+/* contract: the list of schema.def as data; see contract.h. */
+#include "contract.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,10 +34,10 @@ enum of {
 TR_SCHEMA_OBJECTS(FIELDS)
 
 #define OBJECT_ROW(name) {#name, name##_fields, sizeof name##_fields / sizeof name##_fields[0]},
-const struct tr_fields tr_fields[TR_OBJECTS] = {TR_SCHEMA_OBJECTS(OBJECT_ROW)};
+const struct tr_object_fields tr_contract[TR_OBJECTS] = {TR_SCHEMA_OBJECTS(OBJECT_ROW)};
 
-const struct tr_field *tr_fields_find(const struct tr_fields *object, const char *name,
-                                      size_t length, size_t *hint) {
+const struct tr_field *tr_contract_find(const struct tr_object_fields *object, const char *name,
+                                        size_t length, size_t *hint) {
   for (size_t n = 0, i = *hint; n < object->count; n++, i++) {
     if (i >= object->count) i = 0;
     const struct tr_field *field = &object->fields[i];
