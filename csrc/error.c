@@ -138,14 +138,15 @@ enum tr_kind tr_kind_of_status(int status) {
   return TR_INVALID_RESPONSE;
 }
 
-void tr_redact(char *text, const char *secret) {
-  size_t length = secret ? strlen(secret) : 0;
-  if (!text || length < REDACT_MIN) return;
+void tr_redact(char *text, size_t length, const char *secret) {
+  size_t size = secret ? strlen(secret) : 0;
+  if (!text || size < REDACT_MIN) return;
   /* Occurrences may overlap: a byte is overwritten only after every match that begins at it or
   ** before it was seen. */
   size_t covered = 0;
-  for (size_t at = 0; text[at]; at++) {
-    if (strncmp(text + at, secret, length) == 0) covered = at + length;
+  for (size_t at = 0; at < length; at++) {
+    size_t left = length - at, compared = left < size ? left : size;
+    if (compared >= REDACT_MIN && memcmp(text + at, secret, compared) == 0) covered = at + compared;
     if (at < covered) text[at] = '*';
   }
 }

@@ -16,11 +16,13 @@
 #endif
 
 #define RECEIVE_BYTES (256L * 1024) /* libcurl's buffer: fewer, longer callbacks for a big answer */
+#define GRACE_MS 1000L              /* how much later than ours libcurl's own timeouts come */
 
 struct tr_exchange {
   const struct tr_endpoint *endpoint;
   struct tr_sink sink;
   struct tr_transfer transfer;
+  struct tr_timer watch;
   struct curl_slist *headers;
   struct tr_slicer slicer;
   struct tr_report report;
@@ -78,6 +80,13 @@ static void take_retry_after_ms(struct tr_exchange *x, const char *value) {
   x->has_retry_after_ms = 1;
 }
 
+/* What the server said, safe to show: the secret is blotted out before anything is cut off. */
+static void take_excerpt(const struct tr_exchange *x, char *out, size_t size, char *bytes,
+                         size_t length) {
+  tr_redact(bytes, length, x->endpoint->secret);
+  tr_excerpt(out, size, bytes, length);
+}
+
 /* A new status line begins a new answer (after 100 Continue, say): nothing is left of the one
 ** before. */
 static void forget_headers(struct tr_exchange *x) {
@@ -94,7 +103,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *arg) {
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
     forget_headers(x);
   else if (header_value(line, length, "cf-ray", value, sizeof value))
-    tr_excerpt(report->ray, sizeof report->ray, value, strlen(value));
+    take_excerpt(x, report->ray, sizeof report->ray, value, strlen(value));
   else if (header_value(line, length, "ratelimit", value, sizeof value))
     memcpy(report->ratelimit, value, sizeof value);
   else if (header_value(line, length, "retry-after-ms", value, sizeof value))
@@ -104,7 +113,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *arg) {
   else if (header_value(line, length, "x-should-retry", value, sizeof value))
     report->should_retry = strcmp(value, "true") == 0 ? 1 : strcmp(value, "false") == 0 ? 0 : -1;
   else if (header_value(line, length, "location", value, sizeof value))
-    tr_excerpt(x->location, sizeof x->location, value, strcspn(value, "?#"));
+    take_excerpt(x, x->location, sizeof x->location, value, strcspn(value, "?#"));
   return length;
 }
 
@@ -178,18 +187,43 @@ static const char *fault_text(enum tr_slicer_fault fault) {
   }
 }
 
+/* libcurl's own words, unless they quote a proxy's URL together with its user and password. */
+static const char *curl_words(const struct tr_exchange *x, CURLcode result) {
+  int is_safe = *x->curl_error && !strchr(x->curl_error, '@');
+  return is_safe ? x->curl_error : curl_easy_strerror(result);
+}
+
+/* True if a proxy took the connection and would not let it through. */
+static int classify_proxy(struct tr_exchange *x) {
+  long status = 0;
+  curl_easy_getinfo(x->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  if (status < 300) return 0;
+  x->report.outcome = status < 500 ? TR_OUTCOME_REFUSED : TR_OUTCOME_CONNECTION;
+  tr_error_set(&x->report.error, TR_CONNECTION,
+               "the proxy refused with HTTP %ld; check proxy or https_proxy, and its user name",
+               status);
+  return 1;
+}
+
+static int is_connected(const struct tr_exchange *x) {
+  curl_off_t ready = 0;
+  curl_easy_getinfo(x->transfer.easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+  return ready > 0;
+}
+
 static void classify(struct tr_exchange *x, CURLcode result) {
   struct tr_report *report = &x->report;
   struct tr_error *error = &report->error;
-  const char *what = *x->curl_error ? x->curl_error : curl_easy_strerror(result);
-  curl_off_t ready = 0;
+  const char *what = curl_words(x, result);
+  if (result != CURLE_OK && result != CURLE_OPERATION_TIMEDOUT && !is_connected(x) &&
+      classify_proxy(x))
+    return;
   switch (result) {
   case CURLE_OK:
     report->outcome = TR_OUTCOME_ANSWER;
     return;
   case CURLE_OPERATION_TIMEDOUT:
-    curl_easy_getinfo(x->transfer.easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
-    if (ready == 0 && x->endpoint->connect_timeout < x->allowed) {
+    if (!is_connected(x) && x->endpoint->connect_timeout < x->allowed) {
       report->outcome = TR_OUTCOME_CONNECTION;
       tr_error_set(error, TR_CONNECTION,
                    "no connection within %.3g s; check the network, or raise connect_timeout",
@@ -238,6 +272,11 @@ static void classify(struct tr_exchange *x, CURLcode result) {
     report->outcome = TR_OUTCOME_CONNECTION;
     tr_error_set(error, TR_CONNECTION, "%s; check the name and the resolver", what);
     return;
+  case CURLE_SSL_CONNECT_ERROR:
+    report->outcome = TR_OUTCOME_CONNECTION;
+    tr_error_set(error, TR_CONNECTION,
+                 "no TLS connection: %s; check the port of base_url, TLS 1.2 is the least", what);
+    return;
   default:
     report->outcome = TR_OUTCOME_CONNECTION;
     tr_error_set(error, TR_CONNECTION, "%s", what);
@@ -254,18 +293,25 @@ static void settle(struct tr_exchange *x, int is_complete) {
   if (fault == TR_SLICER_FINE && is_complete) {
     report->whole = report->status / 100 == 2;
   } else {
-    tr_excerpt(report->head, sizeof report->head, x->raw_head, x->raw_head_length);
+    take_excerpt(x, report->head, sizeof report->head, x->raw_head, x->raw_head_length);
     if (tr_slicer_mend(&x->slicer) != 0) report->out_of_memory = 1;
   }
   if (fault != TR_SLICER_FINE && report->status / 100 == 2 && !x->too_many_bytes &&
       report->outcome != TR_OUTCOME_CONNECTION && report->outcome != TR_OUTCOME_TIMEOUT) {
     char excerpt[96];
-    tr_excerpt(excerpt, sizeof excerpt, x->raw_head, x->raw_head_length);
+    take_excerpt(x, excerpt, sizeof excerpt, x->raw_head, x->raw_head_length);
     report->outcome = TR_OUTCOME_REFUSED;
-    tr_error_set(&report->error, TR_INVALID_RESPONSE,
-                 "the response is %s (at byte %lu; it begins \"%s\"); check base_url and proxy",
-                 x->raw_head_length ? fault_text(fault) : "empty", (unsigned long)x->slicer.offset,
-                 excerpt);
+    if (x->raw_head_length)
+      if (x->raw_head_length == 0)
+        tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                     "the response is empty; check base_url and proxy");
+      else
+        tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                     "the response is %s (at byte %lu; it begins \"%s\"); check base_url and proxy",
+                     fault_text(fault), (unsigned long)x->slicer.offset, excerpt);
+    else
+      tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                   "the response is empty; check base_url and proxy");
   }
   size_t length, limit = x->slicer.envelope.limit;
   char *data = tr_buffer_take(&x->slicer.envelope, &length);
@@ -277,6 +323,7 @@ static void settle(struct tr_exchange *x, int is_complete) {
 static void on_ended(void *arg, int result) {
   struct tr_exchange *x = arg;
   struct tr_report *report = &x->report;
+  tr_timer_stop(&x->watch);
   classify(x, (CURLcode)result);
   settle(x, result == CURLE_OK);
   if (report->status / 100 == 3 && report->outcome == TR_OUTCOME_ANSWER)
@@ -296,8 +343,34 @@ void tr_exchange_resume(struct tr_exchange *x) {
   tr_reactor_resume(&x->transfer);
 }
 
-void tr_exchange_abandon(struct tr_exchange *x) {
+static void stop_transfer(struct tr_exchange *x) {
+  tr_timer_stop(&x->watch);
   tr_reactor_stop(&x->transfer);
+}
+
+/* Times are kept here, since libcurl does not look at the clock of a transfer that waits for
+** another one's connection, and starts it anew when that fails. */
+static void on_watch(void *arg) {
+  struct tr_exchange *x = arg;
+  double end = x->started + x->allowed;
+  int is_late = !is_connected(x) && x->endpoint->connect_timeout < x->allowed;
+  if (!is_late && tr_clock() < end) {
+    tr_timer_set(x->transfer.reactor, &x->watch, end);
+    return;
+  }
+  stop_transfer(x);
+  on_ended(x, CURLE_OPERATION_TIMEDOUT);
+}
+
+static void start_watch(struct tr_exchange *x, struct tr_reactor *r) {
+  double connect = x->endpoint->connect_timeout;
+  x->watch.fire = on_watch;
+  x->watch.arg = x;
+  tr_timer_set(r, &x->watch, x->started + (connect < x->allowed ? connect : x->allowed));
+}
+
+void tr_exchange_abandon(struct tr_exchange *x) {
+  stop_transfer(x);
   x->report.outcome = TR_OUTCOME_CONNECTION;
   settle(x, 0);
 }
@@ -310,7 +383,7 @@ struct tr_report *tr_exchange_report(struct tr_exchange *x) {
 
 void tr_exchange_free(struct tr_exchange *x) {
   if (!x) return;
-  tr_reactor_stop(&x->transfer);
+  stop_transfer(x);
   if (x->transfer.easy) curl_easy_cleanup(x->transfer.easy);
   /* Header lines hold the credentials. */
   for (struct curl_slist *line = x->headers; line; line = line->next)
@@ -368,11 +441,14 @@ static void set_options(struct tr_exchange *x) {
   curl_easy_setopt(easy, CURLOPT_USERAGENT, endpoint->user_agent);
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(endpoint->connect_timeout * 1e3) + 1);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   (long)(endpoint->connect_timeout * 1e3) + GRACE_MS);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_error);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -415,10 +491,11 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
   CURL *easy = x->transfer.easy;
   x->started = tr_clock();
   x->allowed = seconds;
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(seconds * 1e3) + 1);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(seconds * 1e3) + GRACE_MS);
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+  start_watch(x, r);
   return tr_reactor_start(r, &x->transfer);
 }
 

@@ -21,7 +21,8 @@ struct tr_endpoint {
   char *proxy;    /* "": none */
   char *ca_file;
   char *user_agent;
-  int insecure; /* credentials may go over plain http */
+  const char *secret; /* must show in nothing that a report says */
+  int insecure;       /* credentials may go over plain http */
   double connect_timeout;
   size_t max_bytes; /* of an answer, after decompression */
 };

@@ -14,6 +14,7 @@
 #include "quota.h"
 #include "request.h"
 #include "response.h"
+#include "result.h"
 
 #define METATABLE "traceroute.job"
 #define RESULT_METATABLE "traceroute.result"
@@ -159,7 +160,7 @@ static void drain(lua_State *L, struct job *job, int table, double seconds) {
 static void finish(lua_State *L, struct job *job, int table) {
   lua_rawgeti(L, table, STATE);
   int state = lua_gettop(L);
-  tr_response_finish(L, state, &job->response);
+  tr_result_push(L, state, &job->response);
   if (lua_istable(L, state + 1)) {
     luaL_getmetatable(L, RESULT_METATABLE);
     lua_setmetatable(L, state + 1);

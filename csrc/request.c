@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "options.h"
 #include "pace.h"
 #include "target.h"
 #include "version.h"
@@ -159,6 +160,17 @@ static int add_target(lua_State *L, int asked, int seen, size_t place, struct tr
   return 0;
 }
 
+/* Whether a table is an array of that length and nothing else, which would be left out unseen. */
+static int is_array(lua_State *L, int table, size_t length) {
+  size_t members = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    lua_pop(L, 1);
+    members++;
+  }
+  return members == length;
+}
+
 /* Pushes the array of targets without repeats. */
 static int read_targets(lua_State *L, struct tr_error *error) {
   lua_newtable(L);
@@ -170,6 +182,9 @@ static int read_targets(lua_State *L, struct tr_error *error) {
     if (add_target(L, asked, seen, 0, error) != 0) return -1;
   } else if (lua_istable(L, TARGETS)) {
     size_t length = tr_raw_length(L, TARGETS);
+    if (!is_array(L, TARGETS, length))
+      return refuse(error, TR_INVALID_REQUEST, "targets",
+                    "array of strings expected, got a table with other keys or gaps");
     if (length == 0)
       return refuse(error, TR_INVALID_REQUEST, "targets", "at least one target expected, got none");
     if (length > TR_TARGETS_MAX)
@@ -326,6 +341,7 @@ static int read_credentials(lua_State *L, struct tr_plan *plan, struct tr_error 
       return refuse(error, TR_INVALID_REQUEST, c.token_from,
                     "holds a control character; strip line ends");
     plan->credential = keep(L, tr_strdup(c.token));
+    plan->endpoint.secret = plan->credential;
     *headers = header_line(L, "Authorization: Bearer ", c.token);
     return 0;
   }
@@ -342,6 +358,7 @@ static int read_credentials(lua_State *L, struct tr_plan *plan, struct tr_error 
     return refuse(error, TR_INVALID_REQUEST, has_control(c.email) ? c.email_from : c.key_from,
                   "holds a control character; strip line ends");
   plan->credential = keep(L, tr_strdup(c.key));
+  plan->endpoint.secret = plan->credential;
   *headers++ = header_line(L, "X-Auth-Email: ", c.email);
   *headers = header_line(L, "X-Auth-Key: ", c.key);
   return 0;
@@ -415,7 +432,7 @@ static enum tr_validate read_validate(lua_State *L) {
 int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error) {
   tr_error_clear(error);
   luaL_checkstack(L, 20, "too many values");
-  if (tr_schema_options(L, OPTS, error) != 0) return -1;
+  if (tr_options_check(L, OPTS, error) != 0) return -1;
   const char *account = read_account(L, error);
   if (!account || read_targets(L, error) != 0) return -1;
   int asked = lua_gettop(L);

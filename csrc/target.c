@@ -45,34 +45,48 @@ static int is_name(const char *text) {
   return length > 0 && text[length - 1] != '-';
 }
 
-/* A name whose last label is a number would be read as an address by some and as a name by
-** others. */
+static int is_hex_digit(char c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f');
+}
+
+/* A name whose last label is a number, hexadecimal ones included, would be read as an address by
+** some and as a name by others. */
 static int ends_in_number(const char *text) {
   size_t length = strlen(text);
   if (length && text[length - 1] == '.') length--;
-  size_t digits = 0;
-  while (digits < length && is_digit(text[length - 1 - digits]))
-    digits++;
-  return digits > 0 && (digits == length || text[length - 1 - digits] == '.');
+  size_t start = length;
+  while (start > 0 && text[start - 1] != '.')
+    start--;
+  int is_hex = length - start > 2 && text[start] == '0' && lower(text[start + 1]) == 'x';
+  for (size_t i = start + (is_hex ? 2 : 0); i < length; i++)
+    if (!is_digit(text[i]) && !(is_hex && is_hex_digit(text[i]))) return 0;
+  return length > start;
 }
 
-/* What stands between a scheme or user name and a port or path. */
+static int can_be_traced(const char *text) {
+  return is_ipv4(text) || is_ipv6(text) || (is_name(text) && !ends_in_number(text));
+}
+
+/* What stands between a scheme or user name and a port or path; "" if that is no target either. */
 static void host_part(const char *text, char *out, size_t size) {
   const char *scheme = strstr(text, "://");
   if (scheme) text = scheme + 3;
   const char *at = strchr(text, '@');
-  if (at && strcspn(text, "/") > (size_t)(at - text)) text = at + 1;
+  if (at && strcspn(text, "/?#") > (size_t)(at - text)) text = at + 1;
   size_t length;
   if (*text == '[') {
     text++;
     length = strcspn(text, "]");
   } else {
-    length = strcspn(text, ":/?#");
+    length = strcspn(text, "/?#");
+    const char *colon = memchr(text, ':', length);
+    int is_v6 = colon && memchr(colon + 1, ':', length - (size_t)(colon - text) - 1);
+    if (colon && !is_v6) length = (size_t)(colon - text);
   }
   if (length >= size) length = size - 1;
   memcpy(out, text, length);
   out[length] = '\0';
-  if (!is_name(out) && !is_ipv6(out)) out[0] = '\0';
+  if (!can_be_traced(out)) out[0] = '\0';
 }
 
 static const char *hinted(const char *fault, const char *text, const char *more, char *hint,

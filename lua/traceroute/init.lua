@@ -103,4 +103,20 @@ function traceroute.create(account, targets, opts)
   return traceroute.wait(job)
 end
 
+-- What reads results is loaded when it is first asked for.
+local READERS = { hops = true, analysis = true, report = true, json = true }
+
+setmetatable(traceroute, {
+  __index = function(_, name)
+    if READERS[name] then
+      traceroute[name] = require("traceroute." .. name)
+      return traceroute[name]
+    end
+  end,
+})
+
+core.result_metatable.__tostring = function(result)
+  return traceroute.report.table(result)
+end
+
 return traceroute

@@ -136,7 +136,7 @@ static void test_kinds_of_statuses(void **state) {
 static void check_redact(const char *text, const char *secret, const char *expected) {
   char *copy = strdup(text);
   assert_non_null(copy);
-  tr_redact(copy, secret);
+  tr_redact(copy, strlen(copy), secret);
   assert_string_equal(copy, expected);
   free(copy);
 }
@@ -145,6 +145,7 @@ static void test_redact(void **state) {
   (void)state;
   check_redact("Bearer s3cret!", "s3cret", "Bearer ******!");
   check_redact("abcd abcd abc", "abcd", "**** **** abc");
+  check_redact("begins abcd", "abcdef", "begins ****"); /* cut off by the end */
   check_redact("abcdabcd", "abcd", "********");
   check_redact("xabababy", "abab", "x******y"); /* overlapping */
   check_redact("aaaaaa", "aaaa", "******");
@@ -155,7 +156,10 @@ static void test_redact(void **state) {
   check_redact("anything", "", "anything");
   check_redact("anything", NULL, "anything");
   check_redact("", "abcd", "");
-  tr_redact(NULL, "abcd");
+  tr_redact(NULL, 0, "abcd");
+  char bytes[] = "a\0secret\0secr";
+  tr_redact(bytes, sizeof bytes - 1, "secret");
+  assert_memory_equal(bytes, "a\0******\0****", sizeof bytes);
 }
 
 static void check_excerpt(const char *bytes, size_t length, size_t size, const char *expected) {

@@ -1,0 +1,218 @@
+/* options: checks a script's table of options; see options.h. */
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "schema.h"
+
+#define NAME_MAX_COMPARED 32
+
+/* The number of single-letter changes, swaps included, between two short names. */
+static size_t distance(const char *a, const char *b) {
+  size_t row[3][NAME_MAX_COMPARED + 1];
+  size_t length_a = strlen(a), length_b = strlen(b);
+  if (length_a > NAME_MAX_COMPARED || length_b > NAME_MAX_COMPARED) return NAME_MAX_COMPARED;
+  for (size_t j = 0; j <= length_b; j++)
+    row[0][j] = j;
+  for (size_t i = 1; i <= length_a; i++) {
+    size_t *now = row[i % 3], *before = row[(i + 2) % 3], *earlier = row[(i + 1) % 3];
+    now[0] = i;
+    for (size_t j = 1; j <= length_b; j++) {
+      size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
+      if (before[j] + 1 < best) best = before[j] + 1;
+      if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+          earlier[j - 2] + 1 < best)
+        best = earlier[j - 2] + 1;
+      now[j] = best;
+    }
+  }
+  return row[length_a % 3][length_b];
+}
+
+static const char *nearer(const char *word, const char *candidate, const char *best,
+                          size_t *least) {
+  size_t far = distance(word, candidate);
+  if (far < *least) {
+    *least = far;
+    return candidate;
+  }
+  return best;
+}
+
+/* A suggestion is worth making when at most a third of the name differs, and never more than
+** three. */
+static size_t reach(const char *word) {
+  size_t third = strlen(word) / 3 + 1;
+  return (third < 3 ? third : 3) + 1;
+}
+
+static int refuse(struct tr_error *error, const char *path) {
+  snprintf(error->path, sizeof error->path, "%s", path);
+  return -1;
+}
+
+static int unknown_option(const char *name, const struct tr_object_fields *object,
+                          struct tr_error *error) {
+  char shown[64];
+  tr_excerpt(shown, sizeof shown, name, strlen(name));
+  const char *best = NULL;
+  size_t least = reach(name);
+  for (size_t i = 0; i < object->count; i++)
+    best = nearer(name, object->fields[i].name, best, &least);
+  if (best)
+    tr_error_set(error, TR_INVALID_REQUEST, "unknown option; did you mean %s?", best);
+  else
+    tr_error_set(error, TR_INVALID_REQUEST, "unknown option");
+  return refuse(error, shown);
+}
+
+static int option_choice(lua_State *L, const struct tr_field *field, struct tr_error *error) {
+  const char *const *list = tr_choices[field->of];
+  char all[128] = "", shown[48] = "";
+  const char *best = NULL;
+  if (field->type == TR_TYPE_VALIDATE && lua_isboolean(L, -1) && !lua_toboolean(L, -1)) return 0;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    size_t length, least;
+    const char *text = lua_tolstring(L, -1, &length);
+    least = reach(text);
+    for (size_t i = 0; list[i]; i++) {
+      if (strlen(list[i]) == length && memcmp(list[i], text, length) == 0) return 0;
+      best = nearer(text, list[i], best, &least);
+    }
+    tr_excerpt(shown, sizeof shown, text, length);
+  }
+  for (size_t i = 0, used = 0; list[i]; i++)
+    used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", list[i]);
+  tr_error_set(error, TR_INVALID_REQUEST, "%s%s expected, got %s%s%s%s%s%s", all,
+               field->type == TR_TYPE_VALIDATE ? " or false" : "",
+               *shown ? "\"" : tr_schema_type_name(L, -1), shown, *shown ? "\"" : "",
+               best ? "; did you mean \"" : "", best ? best : "", best ? "\"?" : "");
+  return refuse(error, field->name);
+}
+
+static int option_number(lua_State *L, const struct tr_field *field, struct tr_error *error) {
+  const char *kind = field->type == TR_TYPE_INTEGER ? "integer" : "number";
+  if (lua_type(L, -1) != LUA_TNUMBER) {
+    tr_error_set(error, TR_INVALID_REQUEST, "%s from %.14g to %.14g expected, got %s", kind,
+                 field->min, field->max, tr_schema_type_name(L, -1));
+    return refuse(error, field->name);
+  }
+  double n = (double)lua_tonumber(L, -1);
+  if (n >= field->min && n <= field->max && (field->type == TR_TYPE_NUMBER || floor(n) == n))
+    return 0;
+  tr_error_set(error, TR_INVALID_REQUEST, "%s from %.14g to %.14g%s%s expected, got %.14g", kind,
+               field->min, field->max, *field->unit ? " " : "", field->unit, n);
+  return refuse(error, field->name);
+}
+
+/* The value may be a credential, so a message about a string never shows it. */
+static int option_string(lua_State *L, const struct tr_field *field, struct tr_error *error) {
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s", tr_schema_type_name(L, -1));
+    return refuse(error, field->name);
+  }
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if ((double)length < field->min || (double)length > field->max) {
+    tr_error_set(error, TR_INVALID_REQUEST, "string of %.14g to %.14g bytes expected, got %lu",
+                 field->min, field->max, (unsigned long)length);
+    return refuse(error, field->name);
+  }
+  for (size_t i = 0; i < length; i++) {
+    if ((unsigned char)text[i] >= 0x20 && text[i] != 0x7f) continue;
+    int at_end = i + 1 == length && (text[i] == '\n' || text[i] == '\r');
+    tr_error_set(error, TR_INVALID_REQUEST, "a control character at byte %lu%s",
+                 (unsigned long)i + 1, at_end ? "; strip the line end" : "");
+    return refuse(error, field->name);
+  }
+  return 0;
+}
+
+static int option_strings(lua_State *L, const struct tr_field *field, struct tr_error *error) {
+  int index = lua_gettop(L);
+  if (!lua_istable(L, index)) {
+    tr_error_set(error, TR_INVALID_REQUEST, "array of strings expected, got %s",
+                 tr_schema_type_name(L, index));
+    return refuse(error, field->name);
+  }
+  size_t length = tr_raw_length(L, index), members = 0;
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    members++;
+  }
+  if (members != length || (double)length > field->max) {
+    tr_error_set(error, TR_INVALID_REQUEST, "array of at most %.14g strings expected%s", field->max,
+                 members != length ? ", got a table with other keys or gaps" : "");
+    return refuse(error, field->name);
+  }
+  for (size_t i = 1; i <= length; i++) {
+    lua_rawgeti(L, index, (int)i);
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      struct tr_step root = {NULL, field->name, 0}, here = {&root, NULL, i};
+      tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s",
+                   tr_schema_type_name(L, -1));
+      tr_step_write(error->path, sizeof error->path, &here);
+      return -1;
+    }
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static int option_value(lua_State *L, const struct tr_field *field, struct tr_error *error) {
+  switch (field->type) {
+  case TR_TYPE_STRING:
+    return option_string(L, field, error);
+  case TR_TYPE_INTEGER:
+  case TR_TYPE_NUMBER:
+    return option_number(L, field, error);
+  case TR_TYPE_STRINGS:
+    return option_strings(L, field, error);
+  case TR_TYPE_CHOICE:
+  case TR_TYPE_VALIDATE:
+    return option_choice(L, field, error);
+  case TR_TYPE_FUNCTION:
+    if (lua_isfunction(L, -1)) return 0;
+    break;
+  default:
+    if (lua_isboolean(L, -1)) return 0;
+    break;
+  }
+  tr_error_set(error, TR_INVALID_REQUEST, "%s expected, got %s", tr_type_names[field->type],
+               tr_schema_type_name(L, -1));
+  return refuse(error, field->name);
+}
+
+int tr_options_check(lua_State *L, int index, struct tr_error *error) {
+  int top = lua_gettop(L);
+  const struct tr_object_fields *object = &tr_contract[TR_OBJECT_options];
+  index = tr_abs_index(L, index);
+  tr_error_clear(error);
+  if (lua_isnoneornil(L, index)) return 0;
+  if (!lua_istable(L, index)) {
+    tr_error_set(error, TR_INVALID_REQUEST, "table expected, got %s",
+                 tr_schema_type_name(L, index));
+    return refuse(error, "opts");
+  }
+  int status = 0;
+  luaL_checkstack(L, 8, "too many values");
+  lua_pushnil(L);
+  while (status == 0 && lua_next(L, index)) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      tr_error_set(error, TR_INVALID_REQUEST, "names expected, got a key of type %s",
+                   luaL_typename(L, -2));
+      status = refuse(error, "opts");
+      break;
+    }
+    size_t length, hint = 0;
+    const char *name = lua_tolstring(L, -2, &length);
+    const struct tr_field *field = tr_contract_find(object, name, length, &hint);
+    status = field ? option_value(L, field, error) : unknown_option(name, object, error);
+    if (status == 0) lua_settop(L, top + 1);
+  }
+  lua_settop(L, top);
+  return status;
+}

@@ -1,0 +1,376 @@
+-- hops: walks through a result and picks from it. It must not judge what it finds (analysis does)
+-- nor draw it (report does).
+
+local address = require "traceroute.address"
+local fields = require "traceroute.fields"
+local invalid = require "traceroute.invalid"
+
+local list, text, integer, number = fields.list, fields.text, fields.integer, fields.number
+local find = string.find
+
+local hops = {}
+
+---@class traceroute.Record one node of one hop, or a hop without any; unknown fields are nil
+---@field target string? as it was asked for
+---@field colo string? name of the data centre
+---@field city string?
+---@field ttl integer?
+---@field responded boolean
+---@field ip string?
+---@field name string?
+---@field asn string? "AS13335"
+---@field labels string[]? nil when there is none
+---@field packets_sent integer? at this hop
+---@field packets_lost integer? at this hop
+---@field loss number? percent of the hop's packets, 0 to 100; nil when none was sent
+---@field packet_count integer answers from this node
+---@field min_rtt_ms number?
+---@field mean_rtt_ms number?
+---@field max_rtt_ms number?
+---@field std_dev_rtt_ms number?
+
+---@class traceroute.Range both ends included, either may be left out
+---@field min number?
+---@field max number?
+
+---@class traceroute.Criteria all that are given must hold
+---@field target? string|string[] one of these, as asked for
+---@field colo? string|string[] one of these names
+---@field ttl? integer|traceroute.Range
+---@field ip? string|string[] one of these addresses or networks: "192.0.2.7", "2001:db8::/32"
+---@field asn? string|integer|(string|integer)[] one of these: 13335, "AS13335"
+---@field name? string a Lua pattern found in the node's name
+---@field label? string|string[] the node carries one of these
+---@field responded? boolean
+---@field loss? traceroute.Range percent of the hop
+---@field rtt? traceroute.Range mean of the node in ms; a silent node has none
+---@field where? fun(record: traceroute.Record): any whatever else; what it raises is not caught
+
+---The paths of a result, in order.
+---@param result traceroute.Result
+---@return (fun(): traceroute.Target, traceroute.Colo)? iterator nil, err for what is no table
+---@return traceroute.Error? err
+function hops.paths(result)
+  if type(result) ~= "table" then
+    return invalid.value("result", "table expected, got " .. type(result))
+  end
+  local t, c = 0, 0
+  local target, colos
+  return function()
+    while true do
+      c = c + 1
+      local colo = colos and colos[c]
+      if type(colo) == "table" then
+        return target, colo
+      elseif colo == nil then
+        t, c = t + 1, 0
+        target = result[t]
+        if target == nil then
+          return nil
+        end
+        colos = list(list(target).colos)
+      end
+    end
+  end
+end
+
+---Everything in a result, in order: `for target, colo, hop, node in hops.each(result) do`.
+---The four are the result's own tables. A hop without nodes comes once, with node nil.
+---For what is no table: nil and an error.
+---@param result traceroute.Result
+---@return (fun(): traceroute.Target, traceroute.Colo, traceroute.Hop, traceroute.Node?)? iterator
+---@return traceroute.Error? err
+function hops.each(result)
+  local next_path, err = hops.paths(result)
+  if not next_path then
+    return nil, err
+  end
+  local target, colo, hop_list, hop, nodes
+  local h, n = 0, 0
+  return function()
+    while true do
+      if nodes then
+        n = n + 1
+        local node = nodes[n]
+        if type(node) == "table" then
+          return target, colo, hop, node
+        elseif node == nil then
+          nodes = nil
+          if n == 1 then
+            return target, colo, hop, nil
+          end
+        end
+      elseif hop_list then
+        h = h + 1
+        hop = hop_list[h]
+        if type(hop) == "table" then
+          nodes, n = list(hop.nodes), 0
+        elseif hop == nil then
+          hop_list = nil
+        end
+      else
+        target, colo = next_path()
+        if not target then
+          return nil
+        end
+        hop_list, h = list(colo.hops), 0
+      end
+    end
+  end
+end
+
+local function bad(name, message)
+  return invalid.value("criteria." .. name, message)
+end
+
+-- One value or an array of them as the set of what `convert` makes of each.
+local function set_of(convert, what)
+  return function(value, name)
+    local set = {}
+    if type(value) ~= "table" then
+      value = { value }
+    elseif value[1] == nil then
+      return bad(name, "an empty list matches nothing; leave it out to match all")
+    end
+    for i = 1, #value do
+      local item = convert(value[i])
+      if not item then
+        return bad(#value > 1 and name .. "[" .. i .. "]" or name, what .. " expected, got " .. tostring(value[i]))
+      end
+      set[item] = true
+    end
+    return set
+  end
+end
+
+local function range(value, name)
+  if type(value) ~= "table" then
+    return bad(name, "a table with min, max or both expected, got " .. type(value))
+  end
+  local checked, err = invalid.options(value, { min = "number", max = "number" }, "criteria." .. name)
+  if not checked then
+    return nil, err
+  elseif value.min == nil and value.max == nil then
+    return bad(name, "min, max or both expected")
+  end
+  return { min = value.min or -math.huge, max = value.max or math.huge }
+end
+
+local function networks(value, name)
+  local found = {}
+  if type(value) ~= "table" then
+    value = { value }
+  elseif value[1] == nil then
+    return bad(name, "an empty list matches nothing; leave it out to match all")
+  end
+  for i = 1, #value do
+    local network = address.network(value[i])
+    if not network then
+      return bad(name, "address or network expected, got " .. tostring(value[i]))
+    end
+    found[i] = network
+  end
+  return found
+end
+
+local function of_type(expected)
+  return function(value, name)
+    if type(value) ~= expected then
+      return bad(name, expected .. " expected, got " .. type(value))
+    end
+    return value
+  end
+end
+
+-- What each criterion compiles to; also the list of their names.
+local COMPILE = {
+  target = set_of(text, "a target"),
+  colo = set_of(text, "a colo's name"),
+  ttl = function(value, name)
+    if type(value) == "number" then
+      return { min = value, max = value }
+    end
+    return range(value, name)
+  end,
+  ip = networks,
+  asn = set_of(fields.asn, "an AS number"),
+  name = of_type "string",
+  label = set_of(text, "a label"),
+  responded = function(value, name)
+    if type(value) ~= "boolean" then
+      return bad(name, "boolean expected, got " .. type(value))
+    end
+    return value and "yes" or "no"
+  end,
+  loss = range,
+  rtt = range,
+  where = of_type "function",
+}
+
+local function compile(criteria)
+  local wanted = {}
+  if criteria == nil then
+    return wanted
+  elseif type(criteria) ~= "table" then
+    return invalid.value("criteria", "table expected, got " .. type(criteria))
+  end
+  for name, value in next, criteria do
+    local compiler = COMPILE[name]
+    if not compiler then
+      return invalid.unknown(name, COMPILE, "criteria")
+    end
+    local compiled, err = compiler(value, name)
+    if not compiled then
+      return nil, err
+    end
+    wanted[name] = compiled
+  end
+  return wanted
+end
+
+local function within(bounds, value)
+  return value ~= nil and value >= bounds.min and value <= bounds.max
+end
+
+-- Few addresses appear in many paths: each is looked at once per filter.
+local function ip_matches(wanted, ip, seen)
+  local match = seen[ip]
+  if match == nil then
+    match = false
+    local bytes = address.parse(ip)
+    for i = 1, bytes and #wanted or 0 do
+      match = match or address.contains(wanted[i], bytes)
+    end
+    seen[ip] = match
+  end
+  return match
+end
+
+local function label_matches(wanted, labels)
+  for i = 1, #labels do
+    if wanted[labels[i]] then
+      return true
+    end
+  end
+  return false
+end
+
+local function node_matches(wanted, node, responded, seen)
+  if wanted.responded and (wanted.responded == "yes") ~= responded then
+    return false
+  elseif wanted.ip and not (responded and ip_matches(wanted.ip, node.ip, seen)) then
+    return false
+  elseif wanted.asn and not (responded and wanted.asn[fields.asn(node.asn) or ""]) then
+    return false
+  elseif wanted.label and not label_matches(wanted.label, list(node.labels)) then
+    return false
+  elseif wanted.rtt and not (responded and within(wanted.rtt, number(node.mean_rtt_ms))) then
+    return false
+  elseif wanted.name then
+    local name = responded and text(node.name)
+    return name and find(name, wanted.name) ~= nil
+  end
+  return true
+end
+
+local SILENT = {}
+
+local function record_of(target, colo, city, hop, loss, node, responded)
+  local labels = node.labels
+  local record = {
+    target = target,
+    colo = colo,
+    city = city,
+    ttl = integer(hop.packets_ttl),
+    packets_sent = integer(hop.packets_sent),
+    packets_lost = integer(hop.packets_lost),
+    loss = loss,
+    responded = responded,
+    labels = type(labels) == "table" and labels[1] ~= nil and labels or nil,
+    packet_count = 0,
+    -- Named even where nil, so that the table is made in its full size at once.
+    ip = responded and node.ip or nil,
+    name = responded and text(node.name) or nil,
+    asn = responded and fields.asn(node.asn) or nil,
+    min_rtt_ms = responded and number(node.min_rtt_ms) or nil,
+    mean_rtt_ms = responded and number(node.mean_rtt_ms) or nil,
+    max_rtt_ms = responded and number(node.max_rtt_ms) or nil,
+    std_dev_rtt_ms = responded and number(node.std_dev_rtt_ms) or nil,
+  }
+  if responded then
+    record.packet_count = integer(node.packet_count)
+  end
+  return record
+end
+
+-- Appends the records of one hop that match.
+local function pick_hop(found, wanted, target, colo, city, hop, seen)
+  local loss = fields.loss(hop)
+  if wanted.ttl and not within(wanted.ttl, number(hop.packets_ttl)) then
+    return
+  elseif wanted.loss and not within(wanted.loss, loss) then
+    return
+  end
+  local nodes = list(hop.nodes)
+  local where = wanted.where
+  for n = 1, math.max(#nodes, 1) do
+    local node = nodes[n] == nil and SILENT or nodes[n]
+    if type(node) == "table" then
+      local responded = fields.answered(node)
+      if node_matches(wanted, node, responded, seen) then
+        local record = record_of(target, colo, city, hop, loss, node, responded)
+        if not where or where(record) then
+          found[#found + 1] = record
+        end
+      end
+    end
+  end
+end
+
+local function pick(result, wanted)
+  local found, seen = {}, {}
+  for target, colo in hops.paths(result) do
+    local asked = text(target.target)
+    local name, city = fields.colo(colo)
+    if not (wanted.target and not wanted.target[asked or ""]) and not (wanted.colo and not wanted.colo[name or ""]) then
+      local hop_list = list(colo.hops)
+      for h = 1, #hop_list do
+        local hop = hop_list[h]
+        if type(hop) == "table" then
+          pick_hop(found, wanted, asked, name, city, hop, seen)
+        end
+      end
+    end
+  end
+  return found
+end
+
+---Flat records of the nodes that meet all criteria, in the order of the result; without criteria
+---every node once. A hop without nodes gives one record that did not respond, as a silent node does.
+---@param result traceroute.Result
+---@param criteria? traceroute.Criteria
+---@return traceroute.Record[]? records
+---@return traceroute.Error? err unknown or malformed criterion
+function hops.filter(result, criteria)
+  if type(result) ~= "table" then
+    return invalid.value("result", "table expected, got " .. type(result))
+  end
+  local wanted, err = compile(criteria)
+  if not wanted then
+    return nil, err
+  end
+  if not wanted.name then
+    return pick(result, wanted)
+  end
+  -- A pattern shows that it is malformed only where it gets to: try it on every name beforehand.
+  for _, _, _, node in hops.each(result) do
+    local name = node and text(node.name)
+    local fine, message = pcall(find, name or "", wanted.name)
+    if not fine then
+      return bad("name", (message:gsub("^.-:%d+: ", "")))
+    end
+  end
+  return pick(result, wanted)
+end
+
+return hops

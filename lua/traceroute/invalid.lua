@@ -1,0 +1,107 @@
+-- invalid: says no to a caller's arguments, as a value. It must not know what any argument is for.
+
+local text = require "traceroute.text"
+
+local invalid = {}
+
+local ERROR = {
+  __name = "traceroute.error",
+  __tostring = function(e)
+    return e.kind .. ": " .. (e.path and e.path .. ": " or "") .. e.message
+  end,
+}
+
+---nil and an error of kind `invalid_request`, for `return`.
+---@param path string? which argument, "criteria.ttl"
+---@param message string
+---@return nil
+---@return traceroute.Error
+function invalid.value(path, message)
+  return nil, setmetatable({
+    kind = "invalid_request",
+    message = text.clean(message),
+    path = path and text.clean(path),
+  }, ERROR)
+end
+
+-- How many letters must be changed, left out, put in or swapped with the next to get from one word to
+-- the other.
+local function distance(a, b)
+  local rows = { [0] = {} }
+  for j = 0, #b do
+    rows[0][j] = j
+  end
+  for i = 1, #a do
+    local row, above = { [0] = i }, rows[i - 1]
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(above[j - 1] + cost, above[j] + 1, row[j - 1] + 1)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        best = math.min(best, rows[i - 2][j - 2] + 1)
+      end
+      row[j] = best
+    end
+    rows[i] = row
+  end
+  return rows[#a][#b]
+end
+
+---The known name that a misspelt one most likely stands for; nil when none is near.
+---@param name string
+---@param known table<string, any> the known names are the keys
+---@return string?
+function invalid.nearest(name, known)
+  local best, best_distance
+  if #name > 64 then
+    return nil
+  end
+  for candidate in next, known do
+    local d = distance(name:lower(), candidate)
+    local near = d <= math.max(1, math.floor((#candidate + 1) / 3))
+    if near and (not best or d < best_distance or d == best_distance and candidate < best) then
+      best, best_distance = candidate, d
+    end
+  end
+  return best
+end
+
+---Refuses a name that is not known, suggesting the one that was meant.
+---@param name any
+---@param known table<string, any>
+---@param path string of the table that holds it
+---@return nil
+---@return traceroute.Error
+function invalid.unknown(name, known, path)
+  if type(name) ~= "string" then
+    return invalid.value(path, "names are strings, got a " .. type(name))
+  end
+  local near = invalid.nearest(name, known)
+  return invalid.value(path .. "." .. name, near and "unknown, did you mean " .. near .. "?" or "unknown")
+end
+
+---Checks a table of options: every name known, every value of its type.
+---@param opts table? nil stands for none
+---@param known table<string, string> name to type: "boolean", "number", "string", "table", "function"
+---@param path string
+---@return table? opts the same table, or an empty one for nil
+---@return traceroute.Error? err
+function invalid.options(opts, known, path)
+  if opts == nil then
+    return {}
+  elseif type(opts) ~= "table" then
+    return invalid.value(path, "table expected, got " .. type(opts))
+  end
+  for name, value in next, opts do
+    local expected = known[name]
+    if not expected then
+      return invalid.unknown(name, known, path)
+    elseif type(value) ~= expected then
+      return invalid.value(path .. "." .. name, expected .. " expected, got " .. type(value))
+    elseif value ~= value then
+      return invalid.value(path .. "." .. name, "not a number")
+    end
+  end
+  return opts
+end
+
+return invalid

@@ -1,0 +1,29 @@
+-- report: the one list of formats. Each has a room of its own in report/, loaded when first asked for;
+-- nothing is drawn here.
+
+local ROOMS = {
+  table = { "table" },
+  markdown = { "markdown" },
+  csv = { "csv" },
+  json = { "json", "json" },
+  jsonl = { "json", "jsonl" },
+  prometheus = { "prometheus" },
+  dot = { "dot" },
+  diff = { "diff" },
+}
+
+---@class traceroute.Report each takes a result and options, and returns a string or nil and an error
+local report = {}
+
+return setmetatable(report, {
+  __index = function(_, format)
+    local room = ROOMS[format]
+    if not room then
+      return nil
+    end
+    local loaded = require("traceroute.report." .. room[1])
+    local draw = room[2] and loaded[room[2]] or loaded
+    rawset(report, format, draw)
+    return draw
+  end,
+})

@@ -1,0 +1,85 @@
+-- generate: results of any size as JSON text, the same for the same seed on every Lua. It knows the
+-- API's shape and what real paths look like: shared first hops, load-balanced nodes, silent hops,
+-- loss; and nothing of the module.
+--   lua spec/bench/generate.lua [targets [colos [hops [seed]]]] > result.json
+
+local generate = {}
+
+-- Park and Miller's generator: small enough for the doubles of every Lua.
+local function random_from(seed)
+  local state = seed % 2147483646 + 1
+  return function(low, high)
+    state = state * 16807 % 2147483647
+    return low + math.floor(state / 2147483647 * (high - low + 1))
+  end
+end
+
+local function node(ip, name, asn, base, random, count)
+  local best = base + random(0, 99) / 1000
+  local mean = best + random(0, 900) / 1000
+  return ('{"asn":"%s","ip":"%s","labels":null,"max_rtt_ms":%.3f,"mean_rtt_ms":%.3f,"min_rtt_ms":%.3f,' ..
+    '"name":"%s","packet_count":%d,"std_dev_rtt_ms":%.3f}'):format(asn, ip, mean + random(0, 2000) / 1000,
+    mean, best, name, count, random(0, 800) / 1000)
+end
+
+local SILENT = '{"asn":"","ip":"","labels":null,"max_rtt_ms":0,"mean_rtt_ms":0,"min_rtt_ms":0,' ..
+  '"name":"NO RESPONSE","packet_count":3,"std_dev_rtt_ms":0}'
+
+local function hop(target, colo, ttl, last, random)
+  local nodes, lost = {}, 0
+  local base = ttl * 2 + colo % 7
+  local asn = "AS" .. (ttl < 4 and 13335 or ttl < last - 2 and 174 + colo % 5 or 64496 + target)
+  if ttl == last then
+    nodes[1] = node("203.0.113." .. target, "target" .. target .. ".example", asn, base, random, 3)
+  elseif random(1, 12) == 1 then
+    nodes[1], lost = SILENT, 3
+  elseif random(1, 3) == 1 then
+    for n = 1, 2 do
+      local ip = ("10.%d.%d.%d"):format(colo % 256, ttl, n)
+      nodes[n] = node(ip, ip, asn, base, random, 3 - n)
+    end
+  else
+    lost = random(1, 10) == 1 and 1 or 0
+    local ip = ("198.18.%d.%d"):format(ttl, colo % 256)
+    nodes[1] = node(ip, ("ae%d.cr%d.colo%d.example.net"):format(ttl, colo % 9, colo), asn, base, random, 3 - lost)
+  end
+  return ('{"nodes":[%s],"packets_lost":%d,"packets_sent":3,"packets_ttl":%d}'):format(
+    table.concat(nodes, ","), lost, ttl)
+end
+
+local function path(target, colo, hops, random)
+  local parts = {}
+  for ttl = 1, hops do
+    parts[ttl] = hop(target, colo, ttl, hops, random)
+  end
+  return ('{"colo":{"city":"City %d, XX","name":"col%02d"},"error":"","hops":[%s],"target_summary":' ..
+    '{"asn":"","ip":"203.0.113.%d","max_latency_ms":%d.5,"mean_latency_ms":%d.25,"min_latency_ms":%d.125,' ..
+    '"name":"target%d.example","packet_count":3,"std_dev_latency_ms":0.5},"traceroute_time_ms":%d}'):format(
+    colo, colo, table.concat(parts, ","), target, hops * 2, hops * 2, hops * 2, target, random(900, 9000))
+end
+
+---JSON text of the array of targets (what stands under "result" in the API's envelope).
+---@param targets integer at most 254
+---@param colos integer
+---@param hops integer hops of each path, the last one being the target
+---@param seed integer
+---@return string
+function generate.generate(targets, colos, hops, seed)
+  local random = random_from(seed)
+  local out = {}
+  for target = 1, targets do
+    local paths = {}
+    for colo = 1, colos do
+      paths[colo] = path(target, colo, hops, random)
+    end
+    out[target] = ('{"colos":[%s],"target":"target%d.example"}'):format(table.concat(paths, ","), target)
+  end
+  return "[" .. table.concat(out, ",") .. "]"
+end
+
+if arg and arg[0] and arg[0]:find("generate%.lua$") then
+  io.write(generate.generate(tonumber(arg[1]) or 10, tonumber(arg[2]) or 330, tonumber(arg[3]) or 15,
+    tonumber(arg[4]) or 1), "\n")
+end
+
+return generate

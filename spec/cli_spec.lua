@@ -1,0 +1,439 @@
+local arguments = require "traceroute.cli.arguments"
+local cli = require "traceroute.cli"
+local host = require "spec.support.host"
+local json = require "traceroute.json"
+local report = require "traceroute.report"
+local sample = require "spec.support.sample"
+local server = require "spec.support.server"
+
+local node = sample.node
+
+-- A machine of tables: what was written where, and what calls were made.
+local function machine(f)
+  f = f or {}
+  local m = { output = "", errors = "", files = f.files or {}, env = f.env or {}, calls = {}, pauses = {} }
+  m.out = function(s)
+    m.output = m.output .. s
+    return true
+  end
+  m.err = function(s) m.errors = m.errors .. s end
+  m.read = function(name)
+    if m.files[name] then
+      return m.files[name]
+    end
+    return nil, name .. ": No such file or directory", 2
+  end
+  m.write = function(name, content)
+    if f.full then
+      return nil, name .. ": No space left on device"
+    end
+    m.files[name] = content
+    return true
+  end
+  m.is_terminal = function(stream) return f.terminal and f.terminal[stream] or false end
+  m.columns = function() return f.columns end
+  m.getenv = function(name) return m.env[name] end
+  m.now = function() return "2025-01-31 12:00:00Z" end
+  m.pause = function(seconds)
+    m.pauses[#m.pauses + 1] = seconds
+    return true
+  end
+  local answers = f.answers or {}
+  local function answer(...)
+    m.calls[#m.calls + 1] = { ... }
+    local given = answers[math.min(#m.calls, #answers)]
+    return given and given[1], given and given[2]
+  end
+  m.traceroute = {
+    VERSION = "9.8.7",
+    create = function(account, targets, opts) return answer("create", account, targets, opts) end,
+    probe = function(targets, opts) return answer("probe", targets, opts) end,
+  }
+  return m
+end
+
+local function run(argv, f)
+  local m = machine(f)
+  local words = {}
+  for word in argv:gmatch("%S+") do
+    words[#words + 1] = word
+  end
+  return cli.main(words, m), m
+end
+
+local function result(ip, rtt)
+  return sample.result("a.example", sample.path({ colo = "den01", ip = "203.0.113.1", mean = rtt or 30 }, {
+    { 10, 0, node(ip or "10.0.0.1") }, { 10, 2, node("203.0.113.1", { mean = rtt or 30, count = 8 }) } }))
+end
+
+local GOOD = { answers = { { result() } } }
+
+local function failure(kind, message)
+  return setmetatable({ kind = kind, message = message }, {
+    __tostring = function(e) return e.kind .. ": " .. e.message end,
+  })
+end
+
+describe("cf-traceroute", function()
+  it("traces from the data centres named, by the API's option names", function()
+    local status, m = run("a.example 192.0.2.1 --account abc --from den01,sin02 --type tcp --port 443 --max-ttl 20 " ..
+      "--packets 10 --wait 2 --timeout 90 --retries 1 --concurrency 8 --base-url https://x/ --ca-file ca.pem " ..
+      "--proxy http://p/", GOOD)
+    assert.equal(0, status)
+    assert.same({ { "create", "abc", { "a.example", "192.0.2.1" }, {
+      colos = { "den01", "sin02" }, packet_type = "tcp", port = 443, max_ttl = 20, packets_per_ttl = 10, wait_time = 2,
+      timeout = 90, retries = 1, concurrency = 8, base_url = "https://x/", ca_file = "ca.pem", proxy = "http://p/",
+    } } }, m.calls)
+    assert.equal(report.table(result()), m.output)
+    assert.equal("", m.errors)
+  end)
+
+  it("traces from here", function()
+    local status, m = run("a.example --here --type udp", GOOD)
+    assert.equal(0, status)
+    assert.same({ { "probe", { "a.example" }, { packet_type = "udp" } } }, m.calls)
+  end)
+
+  it("reads targets from a file", function()
+    local _, m = run("first --targets hosts", { answers = GOOD.answers,
+      files = { hosts = "# all\na.example b.example\r\n\n  c.example # the third\n" } })
+    assert.same({ "first", "a.example", "b.example", "c.example" }, m.calls[1][3])
+    assert.equal(2, (run("--targets hosts", { files = { hosts = "# none\n" } })))
+    assert.equal(2, (run("--targets missing")))
+  end)
+
+  it("draws each format", function()
+    for _, format in ipairs(arguments.FORMATS) do
+      local status, m = run("a.example --format " .. format, GOOD)
+      assert.equal(0, status)
+      local name = ({ md = "markdown", wide = "table" })[format] or format
+      assert.equal(report[name](result(), format == "wide" and { wide = true } or nil), m.output)
+    end
+  end)
+
+  it("uses colours and the width of a terminal, and of nothing else", function()
+    local on = { answers = GOOD.answers, terminal = { [1] = true }, columns = 60 }
+    local _, m = run("a.example", on)
+    assert.equal(report.table(result(), { color = true, width = 60 }), m.output)
+    _, m = run("a.example --color never --width 70", on)
+    assert.equal(report.table(result(), { width = 70 }), m.output)
+    on.env = { NO_COLOR = "1" }
+    _, m = run("a.example", on)
+    assert.is_nil(m.output:find("\27", 1, true))
+    _, m = run("a.example --color always", GOOD)
+    assert.equal(report.table(result(), { color = true }), m.output)
+  end)
+
+  it("chooses columns and leaves notes out", function()
+    local _, m = run("a.example --columns ttl,loss --no-notes", GOOD)
+    assert.equal(report.table(result(), { columns = { "ttl", "loss" }, notes = false }), m.output)
+    local status, other = run("a.example --columns hots", GOOD)
+    assert.equal(2, status)
+    assert.truthy(other.errors:find("no column hots, did you mean host?", 1, true))
+  end)
+
+  it("tells progress on a terminal alone", function()
+    local watched = machine { answers = GOOD.answers, terminal = { [2] = true } }
+    watched.traceroute.create = function(_, _, opts)
+      opts.on_progress { requests = 2, requests_done = 1, colos = 7, bytes = 100 }
+      return result()
+    end
+    assert.equal(0, cli.main({ "a.example" }, watched))
+    assert.equal("\r1 of 2 requests, 7 paths\27[K\r\27[K", watched.errors)
+    local _, m = run("a.example", GOOD)
+    assert.is_nil(m.calls[1][4].on_progress)
+    _, m = run("a.example --quiet", { answers = GOOD.answers, terminal = { [2] = true } })
+    assert.is_nil(m.calls[1][4].on_progress)
+    assert.equal("", m.output .. m.errors)
+  end)
+
+  it("reads a saved result, from a file or standard input", function()
+    local saved = report.json(result())
+    local status, m = run("--read saved", { files = { saved = saved } })
+    assert.equal(0, status)
+    assert.equal(report.table(result()), m.output)
+    assert.same({}, m.calls)
+    status, m = run("--read -", { files = { ["-"] = saved } })
+    assert.equal("0 " .. report.table(result()), status .. " " .. m.output)
+    status, m = run("--format csv", { files = { ["-"] = saved } })
+    assert.equal("0 " .. report.csv(result()), status .. " " .. m.output)
+    status, m = run("--read bad", { files = { bad = "{" } })
+    assert.equal(2, status)
+    assert.truthy(m.errors:find("^cf%-traceroute: bad: Expected"))
+    assert.equal(2, (run("--read missing")))
+  end)
+
+  it("reads the API's response as it is published", function()
+    local status, m = run("--read published", { files = { published = host.read("spec/support/published.json") } })
+    assert.equal(0, status)
+    assert.truthy(m.output:find("one.one.one.one (1.1.1.1)", 1, true))
+  end)
+
+  it("saves what arrived whole", function()
+    local status, m = run("a.example --save out", GOOD)
+    assert.equal(0, status)
+    assert.same(result(), json.result(m.files.out))
+    status, m = run("a.example --save out", { answers = { { result(), failure("timeout", "too late") } } })
+    assert.equal(3, status)
+    assert.is_nil(m.files.out)
+    status, m = run("a.example --save out", { answers = GOOD.answers, full = true })
+    assert.equal(3, status)
+    assert.equal("cf-traceroute: --save: out: No space left on device\n", m.errors)
+  end)
+
+  it("shows what changed since a saved result", function()
+    local files = { old = report.json(result("10.0.0.9", 10)) }
+    local status, m = run("a.example --diff old", { answers = GOOD.answers, files = files })
+    assert.equal(0, status)
+    assert.equal([[
+a.example from den01: changed at hop 1
+  hop 1: 10.0.0.9 -> 10.0.0.1
+  RTT 10.00 ms -> 30.00 ms (+20.00)
+  loss 20.0% -> 20.0% (+0.00)
+]], m.output)
+    status, m = run("a.example --diff old --format json --fail-if path-changed",
+      { answers = GOOD.answers, files = files })
+    assert.equal(1, status)
+    assert.equal("changed", json.decode(m.output).status)
+    assert.equal("cf-traceroute: path-changed: a.example from den01: from hop 1 on\n", m.errors)
+    assert.equal(2, (run("a.example --diff old --format csv", { answers = GOOD.answers, files = files })))
+    assert.equal(2, (run("a.example --diff missing", GOOD)))
+  end)
+
+  it("starts a chain of runs from nothing", function()
+    local status, m = run("a.example --diff last --save last --fail-if path-changed", GOOD)
+    assert.equal(0, status)
+    assert.equal(report.table(result()), m.output)
+    local again
+    status, again = run("a.example --diff last --save last --fail-if path-changed",
+      { answers = { { result("10.0.0.9") } }, files = m.files })
+    assert.equal(1, status)
+    assert.equal("10.0.0.9", json.result(again.files.last)[1].colos[1].hops[1].nodes[1].ip)
+  end)
+
+  it("exits with 1 when a condition holds, and says which", function()
+    local status, m = run("a.example --fail-if loss>5 --fail-if rtt>100,unreached", GOOD)
+    assert.equal(1, status)
+    assert.equal("cf-traceroute: loss>5: a.example from den01: 20.0% loss\n", m.errors)
+    assert.equal(0, (run("a.example --fail-if loss>20,rtt>100,unreached,error", GOOD)))
+  end)
+
+  it("exits with 2 for arguments that cannot be used", function()
+    for _, argv in ipairs { "--frm x", "a.example --max-ttl x", "a.example --type sctp", "a.example --fail-if los>5",
+      "a.example --read x", "a.example --fail-if path-changed", "--read x --watch 5", "a.example --times 3",
+      "a.example --watch 0", "a.example --width 10", "a.example --here --from den01", "a.example --here --account x",
+      "a.example --format xml", "a.example --from ,", "a.example --timeout nan", "--read x --dry-run", "--dry-run",
+      "--watch 5", "a.example --max-ttl" } do
+      local status, m = run(argv,
+        { answers = GOOD.answers, files = { x = "[]" }, env = { CLOUDFLARE_ACCOUNT_ID = "abc" } })
+      assert.equal(2, status, argv)
+      assert.same({}, m.calls)
+      assert.truthy(m.errors:find("^cf%-traceroute: .+\nTry 'cf%-traceroute %-%-help'%.\n$"), argv)
+      assert.equal("", m.output)
+    end
+    local _, m = run("a.example --max-ttl x")
+    assert.equal("cf-traceroute: --max-ttl: a whole number expected, got 'x'", m.errors:match("^[^\n]*"))
+    assert.equal(2, (run("", { terminal = { [0] = true } })))
+    local status
+    status, m = run("a.example", { answers = { { nil, failure("invalid_request", "account: missing") } } })
+    assert.equal(2, status)
+    assert.equal("cf-traceroute: invalid_request: account: missing\n", m.errors)
+  end)
+
+  it("exits with 3 when the call failed, wholly or in part", function()
+    local status, m = run("a.example", { answers = { { nil, failure("connection", "refused\27[2J") } } })
+    assert.equal(3, status)
+    assert.equal("cf-traceroute: connection: refused?[2J\n", m.errors)
+    assert.equal("", m.output)
+    status, m = run("a.example b.example", { answers = { { result(), failure("timeout", "b.example: too late") } } })
+    assert.equal(3, status)
+    assert.equal(report.table(result()), m.output)
+    status = run("a.example", { answers = { { result(), failure("timeout", "late") } } })
+    assert.equal(3, status)
+    status = run("a.example --fail-if loss>5", { answers = { { result(), failure("timeout", "late") } } })
+    assert.equal(1, status)
+  end)
+
+  it("prints the requests of a dry run, without credentials", function()
+    local names = {}
+    for i = 1, 11 do
+      names[i] = "h" .. i
+    end
+    local status, m = run(table.concat(names, " ") .. " h1 --from den01 --type tcp --port 443 --max-ttl 20 " ..
+      "--dry-run --base-url https://user:secret@x.example/v4/",
+      { env = { CLOUDFLARE_ACCOUNT_ID = "abc", CLOUDFLARE_API_TOKEN = "secret" } })
+    assert.equal(0, status)
+    local head = "POST https://x.example/v4/accounts/abc/diagnostics/traceroute\nContent-Type: application/json\n\n"
+    local rest = ',"colos":["den01"],"options":{"max_ttl":20,"packet_type":"tcp","port":443}}\n'
+    assert.equal(head .. '{"targets":["h1","h2","h3","h4","h5","h6","h7","h8","h9","h10"]' .. rest ..
+      head .. '{"targets":["h11"]' .. rest, m.output)
+    assert.same({}, m.calls)
+    assert.is_nil((m.output .. m.errors):find("secret", 1, true))
+    status, m = run("h1 --account abc --dry-run")
+    assert.equal("0 POST https://api.cloudflare.com/client/v4/accounts/abc/diagnostics/traceroute\n" ..
+      'Content-Type: application/json\n\n{"targets":["h1"]}\n', status .. " " .. m.output)
+    assert.equal(2, (run("h1 --dry-run")))
+  end)
+
+  it("watches until a condition holds, comparing with the run before", function()
+    local status, m = run("a.example --watch 60 --fail-if path-changed",
+      { answers = { { result() }, { nil, failure("timeout", "late") }, { result() }, { result("10.0.0.9") } } })
+    assert.equal(1, status)
+    assert.equal(4, #m.calls)
+    assert.same({ 60, 60, 60 }, m.pauses)
+    assert.equal("cf-traceroute: timeout: late\n" ..
+      "cf-traceroute: path-changed: a.example from den01: from hop 1 on\n", m.errors)
+    assert.equal(4, select(2, m.output:gsub("2025%-01%-31 12:00:00Z\n", "")))
+  end)
+
+  it("watches so many times, and no longer than makes sense", function()
+    local status, m = run("a.example --watch 0.5 --times 3 --format jsonl", GOOD)
+    assert.equal(0, status)
+    assert.equal(3, #m.calls)
+    assert.equal(report.jsonl(result()):rep(3), m.output)
+    status, m = run("a.example --watch 5", { answers = { { nil, failure("invalid_request", "max_ttl: too much") } } })
+    assert.equal(2, status)
+    assert.equal(1, #m.calls)
+    local ended = machine(GOOD)
+    ended.pause = function() return false end
+    assert.equal(0, cli.main({ "a.example", "--watch", "5" }, ended))
+    assert.equal(1, #ended.calls)
+  end)
+
+  it("shows help and version, asked for together with anything", function()
+    local status, m = run("--help", {})
+    assert.equal(0, status)
+    for _, group in ipairs(arguments.GROUPS) do
+      for _, option in ipairs(group) do
+        assert.truthy(m.output:find(option[1]:match("%-%-[%w-]+"), 1, true), option[1])
+      end
+    end
+    for line in m.output:gmatch("[^\n]+") do
+      assert.is_true(#line <= 80, line)
+    end
+    status, m = run("--version")
+    assert.equal("0 cf-traceroute 9.8.7\n", status .. " " .. m.output)
+  end)
+
+  it("fails when its output cannot be written", function()
+    local m = machine(GOOD)
+    m.out = function() return nil, "No space left on device" end
+    assert.equal(3, cli.main({ "a.example" }, m))
+    assert.equal("cf-traceroute: standard output: No space left on device\n", m.errors)
+  end)
+end)
+
+describe("cf-traceroute's manual and completions", function()
+  local function check(command, content)
+    local directory = host.private_directory("completion")
+    host.write(directory .. "/_cf-traceroute", content)
+    local output, status = host.run(command .. " " .. host.quote(directory .. "/_cf-traceroute") .. " 2>&1")
+    host.remove(directory)
+    return output, status
+  end
+
+  it("have every option", function()
+    for _, argv in ipairs { "--man", "--completion bash", "--completion zsh" } do
+      local status, m = run(argv)
+      assert.equal(0, status)
+      for _, group in ipairs(arguments.GROUPS) do
+        for _, option in ipairs(group) do
+          local name = option[1]:match("%-%-[%w-]+")
+          assert.truthy(m.output:gsub("\\", ""):find(name, 1, true), argv .. " " .. name)
+        end
+      end
+    end
+  end)
+
+  it("are good roff", function()
+    local _, m = run("--man")
+    assert.truthy(m.output:find('^%.TH CF%-TRACEROUTE 1 "" "cf%-traceroute 9%.8%.7"'))
+    if select(2, host.run("command -v man >/dev/null")) ~= 0 then
+      return pending("man is not installed")
+    end
+    local output, status = check("env MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 -Z >/dev/null", m.output)
+    assert.equal("", output)
+    assert.equal(0, status)
+  end)
+
+  it("are good shell", function()
+    local _, m = run("--completion bash")
+    local output, status = check("bash -n", m.output)
+    assert.equal("0 ", status .. " " .. output)
+    if select(2, host.run("command -v zsh >/dev/null")) ~= 0 then
+      return pending("zsh is not installed")
+    end
+    _, m = run("--completion zsh")
+    output, status = check("zsh -n", m.output)
+    assert.equal("0 ", status .. " " .. output)
+  end)
+end)
+
+describe("cf-traceroute as a program", function()
+  local interpreter
+  setup(function()
+    local first = 0
+    while arg[first - 1] do
+      first = first - 1
+    end
+    interpreter = host.quote(arg[first])
+  end)
+
+  local function program(rest)
+    return host.run(interpreter .. " " .. host.root() .. "/lua/traceroute/cli/main.lua " .. rest)
+  end
+
+  it("reads a file and standard input, writes, and exits with its status", function()
+    local published = host.root() .. "/spec/support/published.json"
+    local output, status = program("--read " .. host.quote(published) .. " --format csv")
+    assert.equal(0, status)
+    assert.equal(report.csv(sample.published()), output)
+    output, status = program("--format csv <" .. host.quote(published))
+    assert.equal("0 " .. report.csv(sample.published()), status .. " " .. output)
+    output, status = program("--fail-if 'rtt>0.01' --quiet --read " .. host.quote(published) .. " 2>&1")
+    assert.equal("1 cf-traceroute: rtt>0.01: 1.1.1.1 from den01: 0.02 ms\n", status .. " " .. output)
+    output, status = program("--nonsense 2>&1")
+    assert.equal(2, status)
+    assert.truthy(output:find("unknown option", 1, true))
+  end)
+
+  it("saves a file as a whole", function()
+    local directory = host.private_directory("save")
+    local _, status = program("--quiet --read " .. host.root() .. "/spec/support/published.json --save " ..
+      host.quote(directory .. "/it's saved"))
+    assert.equal(0, status)
+    assert.equal("1.1.1.1", json.result(host.read(directory .. "/it's saved"))[1].target)
+    assert.equal("it's saved\n", (host.run("ls -A " .. host.quote(directory))))
+    host.remove(directory)
+  end)
+
+  it("traces over TLS, and saves what it can compare with", function()
+    local stand_in = server.get()
+    stand_in:reset()
+    local directory = host.private_directory("trace")
+    local saved = host.quote(directory .. "/last.json")
+    local call = ("CLOUDFLARE_API_TOKEN=secret-token %s --account %s --base-url %s --ca-file %s"):format(
+      "%s one.example two.example --from den01,sin02", stand_in.account, host.quote(stand_in:url "ok"),
+      host.quote(stand_in.ca_file))
+    local main = interpreter .. " " .. host.root() .. "/lua/traceroute/cli/main.lua"
+    local output, status = host.run(call:format(main) .. " --format jsonl --save " .. saved .. " 2>&1")
+    assert.equal(0, status, output)
+    local first = json.decode(output:match("^[^\n]+"))
+    assert.equal("one.example den01 1", first.target .. " " .. first.colo .. " " .. first.ttl)
+    assert.equal("POST", stand_in:requests()[1].method)
+    output, status = host.run(call:format(main) .. " --fail-if path-changed --diff " .. saved .. " 2>&1")
+    assert.equal(0, status, output)
+    assert.equal(4, select(2, output:gsub("%.example from %w+: equal\n", "")))
+    host.remove(directory)
+  end)
+
+  it("says what the service said, without the token", function()
+    local stand_in = server.get()
+    local output, status = host.run(("CLOUDFLARE_API_TOKEN=secret-token %s %s one.example --account %s --retries 0 " ..
+      "--base-url %s --ca-file %s 2>&1"):format(interpreter, host.root() .. "/lua/traceroute/cli/main.lua",
+      stand_in.account, host.quote(stand_in:url "status/503"), host.quote(stand_in.ca_file)))
+    assert.equal(3, status, output)
+    assert.truthy(output:find("^cf%-traceroute: server: [^\n]*503[^\n]*\n$"), output)
+    assert.is_nil(output:find("secret-token", 1, true))
+  end)
+end)

@@ -1,0 +1,81 @@
+local cjson = require "cjson"
+local json = require "traceroute.json"
+local sample = require "spec.support.sample"
+
+describe("json", function()
+  it("keeps the API's shape: empty lists are arrays, strings are left alone", function()
+    assert.equal('{"hops":[]}', json.encode { hops = {} })
+    assert.equal('[{"colos":[]}]', json.encode { { colos = {} } })
+    assert.equal('{"nodes":[]}', json.encode { nodes = {} })
+    assert.equal('{"labels":[]}', json.encode { labels = {} })
+    assert.equal("[]", json.encode {})
+    local tricky = { name = '"hops":{}' }
+    assert.same(tricky, cjson.decode(json.encode(tricky)))
+    assert.equal('{"extra":{}}', json.encode { extra = {} })
+  end)
+
+  it("writes whole numbers without a fraction", function()
+    assert.equal("[3,2.5]", json.encode { 3.0, 2.5 })
+  end)
+
+  it("writes UTF-8 and no control characters", function()
+    assert.equal('["\\u001b[31m"]', json.encode { "\27[31m" })
+    assert.equal('["\\u009b31m"]', json.encode { "\194\15531m" })
+    assert.equal('["\239\191\189é"]', json.encode { "\255é" })
+  end)
+
+  it("says what it cannot write", function()
+    local encoded, err = json.encode { print }
+    assert.is_nil(encoded)
+    assert.equal("invalid_request", err.kind)
+    local cycle = {}
+    cycle.hops = cycle
+    assert.is_nil((json.encode(cycle)))
+  end)
+
+  it("does not change the settings of the shared cjson", function()
+    assert.equal(14, cjson.encode_number_precision())
+    assert.is_truthy(pcall(cjson.decode, "[1,null]"))
+    assert.are_not.equal(nil, cjson.decode("[null]")[1])
+  end)
+
+  it("reads null as absent, and arrays close ranks", function()
+    local value = json.decode '{"a":null,"b":[null,1,null,2],"c":{"d":null}}'
+    assert.same({ b = { 1, 2 }, c = {} }, value)
+  end)
+
+  it("reads whole numbers as integers", function()
+    local value = json.decode "[3,3.0,2.5,1e3]"
+    assert.equal("3 3 2.5 1000", table.concat(value, " "))
+  end)
+
+  it("refuses what is not JSON", function()
+    for _, bad in ipairs { "", "{", "[1]]", "NaN", "[nan]", "5", '"x"', "null", ("["):rep(2000) } do
+      local value, err = json.decode(bad)
+      assert.is_nil(value, bad)
+      assert.equal("invalid_request", err.kind)
+      assert.is_nil(tostring(err):find("\n"))
+    end
+    assert.is_nil((json.decode(nil)))
+  end)
+
+  it("takes a result as it is and in the API's envelope", function()
+    local result = sample.published()
+    assert.equal("1.1.1.1", result[1].target)
+    local again = json.result(json.encode(result))
+    -- 0.011269427669584647 in the example: lua-cjson writes 14 digits.
+    assert.equal(0.011269427669585, again[1].colos[1].target_summary.std_dev_latency_ms)
+    result[1].colos[1].target_summary.std_dev_latency_ms = 0.011269427669585
+    assert.same(result, again)
+    assert.same({}, json.result "[]")
+    assert.same({}, json.result '{"success":true,"result":[]}')
+  end)
+
+  it("takes nothing else for a result", function()
+    local _, err = json.result '{"success":false,"errors":[{"code":1005,"message":"Colo is not a valid colo"}]}'
+    assert.equal("invalid_request: json: a response that failed: Colo is not a valid colo", tostring(err))
+    for _, bad in ipairs { '{"a":1}', "[1]", '[{"ip":"192.0.2.1"}]', '{"result":{"x":1}}' } do
+      assert.is_nil((json.result(bad)), bad)
+    end
+  end)
+end)
