@@ -12,9 +12,9 @@ PKG_CONFIG ?= pkg-config
 PREFIX     ?= /usr/local
 CFLAGS     ?= -O2 -g
 
-# Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and are what the unit
-# tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
-PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract
+# Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
+# the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
+PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract trace trace_flight trace_path
 NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox call exchange reactor thread doorbell
 CURL_ROOMS   := exchange reactor
 
@@ -49,7 +49,7 @@ build: $(CORE) ## build the core for LUA (lua5.4); the default target
 
 $(CORE): $(OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $(OBJECTS) $(CURL_LIBS)
+	$(LINK) -o $@ $(OBJECTS) $(CURL_LIBS) -lm
 
 # A room that knows no Lua does not get to see Lua's headers.
 $(OUT)/csrc/%.o: csrc/%.c $(OUT)/flags
@@ -58,7 +58,12 @@ $(OUT)/csrc/%.o: csrc/%.c $(OUT)/flags
 
 $(OUT)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(PLAIN_OBJECTS) $(LDFLAGS) $(CMOCKA)
+	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(CMOCKA) -lm
+
+$(OUT)/unit/test_trace_network: $(OUT)/unit/network.o
+$(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
 # What everything is made with: when it changes, everything is made again.
 $(OUT)/flags: FORCE
@@ -68,7 +73,7 @@ $(OUT)/flags: FORCE
 	@now=$(call quote,$(COMPILE) $(LUA_CFLAGS) $(LINK) $(CURL_LIBS) $(SOURCES)); \
 	  [ "$$now" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$now" > $@
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(OUT)/unit/network.d
 
 env: ## print what lets a Lua find the checkout: eval "$(make -s env)"
 	@$(LUA) .ci/env.lua "$$(pwd)" $(OUT)
