@@ -18,10 +18,8 @@ struct request {
 };
 
 struct tr_call {
+  struct tr_source source;
   struct tr_plan plan;
-  struct tr_place place;
-  struct tr_reactor *reactor; /* the place's */
-  struct tr_task start, cancel, resume, free;
   struct tr_quota *quota;
   struct request *requests;
   unsigned next;   /* the first request that was never begun */
@@ -32,10 +30,7 @@ struct tr_call {
   size_t bytes;
   int any_answer;          /* the service was reached at least once */
   struct tr_error stopped; /* kind set: requests not yet begun fail with it */
-  int is_cancelled;
   int is_short; /* of memory */
-  char cancel_message[TR_MESSAGE_MAX];
-  struct tr_outbox outbox;
 };
 
 /* ---- what it is given ---- */
@@ -85,13 +80,13 @@ static void finish(struct request *request, struct tr_piece *piece) {
   call->active--;
   if (piece) {
     piece->final = 1;
-    tr_outbox_put(&call->outbox, piece);
+    tr_outbox_put(&call->source.outbox, piece);
   }
   if (call->done < call->plan.requests) return;
   if (call->is_short)
-    tr_outbox_lose(&call->outbox);
+    tr_outbox_lose(&call->source.outbox);
   else
-    tr_outbox_close(&call->outbox);
+    tr_outbox_close(&call->source.outbox);
 }
 
 /* Ends a request that has no try running with an error of our own. */
@@ -153,7 +148,7 @@ static double next_pause(struct request *request, const struct tr_report *report
       .remaining = call->deadline - tr_clock(),
       .random = random_fraction(call),
   };
-  return call->is_cancelled || call->is_short ? -1 : tr_retry_pause(&question);
+  return call->source.is_cancelled || call->is_short ? -1 : tr_retry_pause(&question);
 }
 
 static void on_pause_over(void *arg) {
@@ -164,7 +159,7 @@ static void on_pause_over(void *arg) {
 static void pause_for(struct request *request, double seconds) {
   request->timer.fire = on_pause_over;
   request->timer.arg = request;
-  tr_timer_set(request->call->reactor, &request->timer, tr_clock() + seconds);
+  tr_timer_set(request->call->source.reactor, &request->timer, tr_clock() + seconds);
 }
 
 static int on_slice(void *arg, char *text, size_t length, const struct tr_slicer *where) {
@@ -179,12 +174,12 @@ static int on_slice(void *arg, char *text, size_t length, const struct tr_slicer
   piece->index = where->index;
   piece->target = where->target;
   piece->colo = where->colo;
-  tr_outbox_put(&request->call->outbox, piece);
+  tr_outbox_put(&request->call->source.outbox, piece);
   return 0;
 }
 
 static int is_full(void *arg) {
-  return tr_outbox_is_full(&((struct request *)arg)->call->outbox);
+  return tr_outbox_is_full(&((struct request *)arg)->call->source.outbox);
 }
 
 static void on_ended(void *arg) {
@@ -208,7 +203,7 @@ static void on_ended(void *arg) {
     finish(request, piece);
     pump(call);
   } else {
-    tr_outbox_put(&call->outbox, piece);
+    tr_outbox_put(&call->source.outbox, piece);
     pause_for(request, seconds);
   }
 }
@@ -242,7 +237,7 @@ static void launch(struct request *request) {
   request->attempts++;
   request->exchange = tr_exchange_new(&call->plan.endpoint, sink);
   if (request->exchange &&
-      tr_exchange_start(request->exchange, call->reactor, body, strlen(body), remaining) == 0)
+      tr_exchange_start(request->exchange, call->source.reactor, body, strlen(body), remaining) == 0)
     return;
   tr_exchange_free(request->exchange);
   request->exchange = NULL;
@@ -263,10 +258,14 @@ static void pump(struct tr_call *call) {
   }
 }
 
-/* ---- what is done where the call lives ---- */
+/* ---- as a source ---- */
 
-static void run_start(void *arg) {
-  struct tr_call *call = arg;
+static struct tr_call *call_of(struct tr_source *source) {
+  return (struct tr_call *)source;
+}
+
+static void start(struct tr_source *source) {
+  struct tr_call *call = call_of(source);
   call->deadline = tr_clock() + call->plan.timeout;
   pump(call);
 }
@@ -295,9 +294,8 @@ static void cancel_request(struct request *request) {
   finish(request, piece);
 }
 
-static void cancel_now(struct tr_call *call, const char *message) {
-  if (call->is_cancelled) return;
-  call->is_cancelled = 1;
+static void cancel(struct tr_source *source, const char *message) {
+  struct tr_call *call = call_of(source);
   tr_error_clear(&call->stopped);
   tr_error_set(&call->stopped, TR_CANCELLED, "%s", message);
   for (unsigned i = 0; i < call->next; i++)
@@ -305,55 +303,33 @@ static void cancel_now(struct tr_call *call, const char *message) {
   pump(call);
 }
 
-static void run_cancel(void *arg) {
-  struct tr_call *call = arg;
-  cancel_now(call, call->cancel_message);
-}
-
-void tr_call_hang_up(struct tr_call *call) {
-  cancel_now(call, "cancelled, since nobody waits for it any more");
-}
-
-static void run_resume(void *arg) {
-  struct tr_call *call = arg;
+static void resume(struct tr_source *source) {
+  struct tr_call *call = call_of(source);
   for (unsigned i = 0; i < call->next; i++)
     if (call->requests[i].exchange) tr_exchange_resume(call->requests[i].exchange);
 }
 
-static void run_free(void *arg) {
-  struct tr_call *call = arg;
+static void call_free(struct tr_source *source) {
+  struct tr_call *call = call_of(source);
   for (unsigned i = 0; call->requests && i < call->next; i++)
     stop_request(&call->requests[i]);
-  tr_outbox_cleanup(&call->outbox);
+  tr_source_cleanup(source);
   tr_quota_release(call->quota);
   tr_free(call->requests);
   tr_plan_cleanup(&call->plan);
   tr_free(call);
 }
 
-static void post(struct tr_call *call, struct tr_task *task, void (*run)(void *arg)) {
-  if (!call->place.thread) {
-    run(call);
-    return;
-  }
-  task->run = run;
-  task->arg = call;
-  tr_thread_post(call->place.thread, task);
-}
-
-/* ---- the call as its owner sees it ---- */
-
-struct tr_call *tr_call_new(struct tr_plan *plan, struct tr_place place) {
+struct tr_source *tr_call_new(struct tr_plan *plan, struct tr_place place) {
+  static const struct tr_source_acts acts = {start, cancel, resume, call_free};
   struct tr_call *call = tr_calloc(sizeof *call);
-  if (!call || tr_outbox_init(&call->outbox) != 0) {
+  if (!call || tr_source_init(&call->source, place, &acts) != 0) {
     tr_free(call);
     tr_plan_cleanup(plan);
     return NULL;
   }
   call->plan = *plan;
   memset(plan, 0, sizeof *plan);
-  call->place = place;
-  call->reactor = place.thread ? tr_thread_reactor(place.thread) : place.reactor;
   call->random =
       (uint64_t)(tr_clock() * 1e9) ^ ((uint64_t)getpid() << 32) ^ (uint64_t)(uintptr_t)call;
   if (call->random == 0) call->random = 1;
@@ -361,39 +337,10 @@ struct tr_call *tr_call_new(struct tr_plan *plan, struct tr_place place) {
   call->quota = tr_quota_get(call->plan.credential, call->plan.quota);
   call->requests = tr_calloc(sizeof *call->requests * call->plan.requests);
   if (!call->quota || !call->requests) {
-    run_free(call);
+    call_free(&call->source);
     return NULL;
   }
   for (unsigned i = 0; i < call->plan.requests; i++)
     call->requests[i].call = call;
-  return call;
-}
-
-void tr_call_start(struct tr_call *call) {
-  post(call, &call->start, run_start);
-}
-
-void tr_call_cancel(struct tr_call *call, const char *message) {
-  if (*call->cancel_message) return;
-  snprintf(call->cancel_message, sizeof call->cancel_message, "%s", message);
-  post(call, &call->cancel, run_cancel);
-}
-
-void tr_call_free(struct tr_call *call) {
-  if (call) post(call, &call->free, run_free);
-}
-
-struct tr_piece *tr_call_next(struct tr_call *call) {
-  int go_on;
-  struct tr_piece *piece = tr_outbox_next(&call->outbox, &go_on);
-  if (go_on) post(call, &call->resume, run_resume);
-  return piece;
-}
-
-struct tr_outbox *tr_call_outbox(struct tr_call *call) {
-  return &call->outbox;
-}
-
-const char *tr_call_credential(const struct tr_call *call) {
-  return call->plan.credential;
+  return &call->source;
 }

@@ -1,4 +1,4 @@
-/* doorbell: a unix socket at which calls are waited for; see doorbell.h. */
+/* doorbell: a unix socket at which sources are waited for; see doorbell.h. */
 #include "doorbell.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ struct visitor;
 struct tr_door {
   unsigned long number;
   struct tr_thread *thread;
-  struct tr_call *call;
+  struct tr_source *source;
   struct visitor *visitor; /* who waits at it, if anybody */
   int has_rung;            /* while nobody waited */
   struct tr_task open, close;
@@ -97,7 +97,7 @@ static void on_visitor(void *arg) {
     /* nginx ended the request that waited: so does the call. */
     struct tr_door *door = visitor->door;
     see_off(visitor);
-    if (door) tr_call_hang_up(door->call);
+    if (door) tr_source_hang_up(door->source);
     return;
   }
   if (visitor->door) return;
@@ -133,12 +133,12 @@ static void run_open(void *arg) {
   door->link = &house.doors;
   if (door->next) door->next->link = &door->next;
   house.doors = door;
-  tr_outbox_set_bell(tr_call_outbox(door->call), (struct tr_bell){ring, door});
+  tr_outbox_set_bell(&door->source->outbox, (struct tr_bell){ring, door});
 }
 
 static void run_close(void *arg) {
   struct tr_door *door = arg;
-  tr_outbox_set_bell(tr_call_outbox(door->call), (struct tr_bell){NULL, NULL});
+  tr_outbox_set_bell(&door->source->outbox, (struct tr_bell){NULL, NULL});
   *door->link = door->next;
   if (door->next) door->next->link = door->link;
   if (door->visitor) see_off(door->visitor);
@@ -202,7 +202,7 @@ static int build(struct tr_thread *thread) {
   return 0;
 }
 
-struct tr_door *tr_door_open(struct tr_thread *thread, struct tr_call *call,
+struct tr_door *tr_door_open(struct tr_thread *thread, struct tr_source *source,
                              char path[TR_DOORBELL_PATH_MAX], unsigned long *number) {
   struct tr_door *door = tr_calloc(sizeof *door);
   if (!door) return NULL;
@@ -216,7 +216,7 @@ struct tr_door *tr_door_open(struct tr_thread *thread, struct tr_call *call,
     return NULL;
   }
   door->thread = thread;
-  door->call = call;
+  door->source = source;
   door->open.run = run_open;
   door->close.run = run_close;
   door->open.arg = door->close.arg = door;
