@@ -25,6 +25,7 @@ struct tr_reactor {
   double curl_due; /* when libcurl wants to be called, or below 0 */
   double armed;    /* what the timerfd is set to, or below 0 */
   struct tr_timer *timers;
+  int is_running; /* in a run, at the end of which the timerfd is set anyway */
 };
 
 /* One for each thread, so that two Lua states in two threads never share a handle. */
@@ -160,36 +161,6 @@ int tr_reactor_fd(const struct tr_reactor *r) {
 
 /* ---- timers: a list, since only pauses between tries and waits for pace live here ---- */
 
-void tr_timer_stop(struct tr_timer *timer) {
-  if (!timer->link) return;
-  *timer->link = timer->next;
-  if (timer->next) timer->next->link = timer->link;
-  timer->link = NULL;
-}
-
-void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
-  tr_timer_stop(timer);
-  timer->at = at;
-  timer->next = r->timers;
-  timer->link = &r->timers;
-  if (timer->next) timer->next->link = &timer->next;
-  r->timers = timer;
-}
-
-static int fire_due(struct tr_reactor *r, double now) {
-  int fired = 0;
-  for (;;) {
-    /* From the start each time: what fires may set and stop any timer. */
-    struct tr_timer *timer = r->timers;
-    while (timer && timer->at > now)
-      timer = timer->next;
-    if (!timer) return fired;
-    tr_timer_stop(timer);
-    timer->fire(timer->arg);
-    fired = 1;
-  }
-}
-
 static double next_due(const struct tr_reactor *r) {
   double due = r->curl_due;
   for (const struct tr_timer *timer = r->timers; timer; timer = timer->next)
@@ -210,6 +181,37 @@ static void arm(struct tr_reactor *r) {
     if (spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0) spec.it_value.tv_nsec = 1;
   }
   if (timerfd_settime(r->timerfd, TFD_TIMER_ABSTIME, &spec, NULL) == 0) r->armed = due;
+}
+
+void tr_timer_stop(struct tr_timer *timer) {
+  if (!timer->link) return;
+  *timer->link = timer->next;
+  if (timer->next) timer->next->link = timer->link;
+  timer->link = NULL;
+}
+
+void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
+  tr_timer_stop(timer);
+  timer->at = at;
+  timer->next = r->timers;
+  timer->link = &r->timers;
+  if (timer->next) timer->next->link = &timer->next;
+  r->timers = timer;
+  if (!r->is_running) arm(r);
+}
+
+static int fire_due(struct tr_reactor *r, double now) {
+  int fired = 0;
+  for (;;) {
+    /* From the start each time: what fires may set and stop any timer. */
+    struct tr_timer *timer = r->timers;
+    while (timer && timer->at > now)
+      timer = timer->next;
+    if (!timer) return fired;
+    tr_timer_stop(timer);
+    timer->fire(timer->arg);
+    fired = 1;
+  }
 }
 
 /* ---- transfers ---- */
@@ -290,6 +292,7 @@ int tr_reactor_run(struct tr_reactor *r, double seconds) {
   int count = epoll_wait(r->epoll, events, EVENTS_AT_ONCE, wait_ms(r, seconds));
   if (count < 0) return errno == EINTR ? TR_RUN_INTERRUPTED : TR_RUN_IDLE;
   int moved = 0;
+  r->is_running = 1;
   for (int i = 0; i < count; i++) {
     if (events[i].data.fd != r->timerfd) continue;
     unsigned long long expirations;
@@ -298,6 +301,7 @@ int tr_reactor_run(struct tr_reactor *r, double seconds) {
   moved |= advance(r, events, count);
   moved |= report_ended(r);
   moved |= fire_due(r, tr_clock());
+  r->is_running = 0;
   arm(r);
   return moved ? TR_RUN_MOVED : TR_RUN_IDLE;
 }
