@@ -50,7 +50,10 @@ local function ring_until_done(job, socket)
       ngx.sleep(PAUSE_SECONDS)
     else
       local byte, err = receive(socket, 1)
-      if not byte then
+      if err == "closed" or err == "connection reset by peer" then
+        return nil, "the transfer's thread ended the wait, having no descriptors left; raise worker_rlimit_nofile",
+          "connection"
+      elseif not byte then
         return nil, "the wait for the transfer ended: " .. err
       end
     end
@@ -82,9 +85,9 @@ function nginx.wait(job)
   if not connected then
     return nil, "no connection to the transfer's thread (" .. err .. "); raise worker_connections", "connection"
   end
-  local done, reason = ring_until_done(job, socket)
+  local done, reason, kind = ring_until_done(job, socket)
   socket:close()
-  return done, reason
+  return done, reason, kind
 end
 
 local function send_paced(job, dict)
