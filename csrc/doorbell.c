@@ -15,6 +15,7 @@
 
 #define NUMBER_MAX 24 /* bytes of a number and its newline */
 #define BACKLOG 4096  /* the kernel takes less where its limit is lower */
+#define SHORTAGE 0.05 /* seconds before the next look when descriptors or memory ran out */
 
 struct visitor;
 
@@ -41,12 +42,14 @@ static struct {
   pthread_mutex_t lock;
   pid_t pid;
   int handle; /* an O_PATH descriptor of the socket's place, which has no name any more */
+  int spare;  /* given up to turn a visitor away when no other descriptor is left */
   unsigned long last_number;
   struct tr_watch listening;
+  struct tr_timer again; /* while nobody is let in, for want of descriptors */
   struct tr_task start;
   struct tr_thread *thread;
   struct tr_door *doors; /* the thread's */
-} house = {.lock = PTHREAD_MUTEX_INITIALIZER, .handle = -1};
+} house = {.lock = PTHREAD_MUTEX_INITIALIZER, .handle = -1, .spare = -1};
 
 /* ---- in the thread ---- */
 
@@ -105,10 +108,30 @@ static void on_visitor(void *arg) {
   if (!read_number(visitor)) see_off(visitor);
 }
 
+static int let_in(void) {
+  return accept4(house.listening.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* Visitors that are not let in hold descriptors of this very process: if they all waited, none would ever
+** be free. 0, or -1: not even that. */
+static int turn_away(void) {
+  if (house.spare >= 0) close(house.spare);
+  int fd = let_in();
+  if (fd >= 0) close(fd);
+  house.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return fd >= 0 ? 0 : -1;
+}
+
 static void on_listening(void *arg) {
   (void)arg;
-  int fd = accept4(house.listening.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd < 0) return;
+  int fd = let_in();
+  if (fd < 0) {
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED || turn_away() == 0) return;
+    /* Who knocks stays readable: without a pause the thread would spin. */
+    tr_watch_stop(tr_thread_reactor(house.thread), &house.listening);
+    tr_timer_set(tr_thread_reactor(house.thread), &house.again, tr_clock() + SHORTAGE);
+    return;
+  }
   struct visitor *visitor = tr_calloc(sizeof *visitor);
   if (!visitor) {
     close(fd);
@@ -186,6 +209,7 @@ static int build(struct tr_thread *thread) {
   if (house.handle >= 0) {
     close(house.handle);
     close(house.listening.fd);
+    if (house.spare >= 0) close(house.spare);
   }
   house.handle = -1;
   house.doors = NULL;
@@ -193,11 +217,14 @@ static int build(struct tr_thread *thread) {
   for (size_t i = 0; fd < 0 && i < sizeof parents / sizeof parents[0]; i++)
     if (parents[i] && *parents[i]) fd = listen_nameless(parents[i], &house.handle);
   if (fd < 0) return -1;
+  house.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
   house.pid = getpid();
   house.thread = thread;
   house.listening.fd = fd;
   house.listening.ready = on_listening;
   house.start.run = run_start;
+  memset(&house.again, 0, sizeof house.again);
+  house.again.fire = run_start;
   tr_thread_post(thread, &house.start);
   return 0;
 }

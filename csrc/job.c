@@ -129,6 +129,10 @@ static void release_call(struct job *job) {
 static int l_close(lua_State *L) {
   struct job *job = tr_test_userdata(L, 1, METATABLE);
   if (!job) return 0;
+  if (job->in_callback) {
+    job->cancel_wanted = 1;
+    return 0;
+  }
   release_call(job);
   close_fd(&job->epoll);
   close_fd(&job->bell);

@@ -31,6 +31,7 @@ struct tr_reactor {
   struct tr_watch clock;         /* the timerfd */
   struct epoll_event *events;    /* those of the running run that were not looked at yet */
   int events_left;
+  int is_running; /* in a run, at the end of which the timerfd is set anyway */
 };
 
 /* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest bit
@@ -178,37 +179,7 @@ int tr_reactor_fd(const struct tr_reactor *r) {
   return r->epoll;
 }
 
-/* ---- timers: a list, since only pauses between tries and waits for pace live here ---- */
-
-void tr_timer_stop(struct tr_timer *timer) {
-  if (!timer->link) return;
-  *timer->link = timer->next;
-  if (timer->next) timer->next->link = timer->link;
-  timer->link = NULL;
-}
-
-void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
-  tr_timer_stop(timer);
-  timer->at = at;
-  timer->next = r->timers;
-  timer->link = &r->timers;
-  if (timer->next) timer->next->link = &timer->next;
-  r->timers = timer;
-}
-
-static int fire_due(struct tr_reactor *r, double now) {
-  int fired = 0;
-  for (;;) {
-    /* From the start each time: what fires may set and stop any timer. */
-    struct tr_timer *timer = r->timers;
-    while (timer && timer->at > now)
-      timer = timer->next;
-    if (!timer) return fired;
-    tr_timer_stop(timer);
-    timer->fire(timer->arg);
-    fired = 1;
-  }
-}
+/* ---- timers: a list, since there is one for each request in flight, and few looks at it ---- */
 
 static double next_due(const struct tr_reactor *r) {
   double due = r->curl_due;
@@ -230,6 +201,37 @@ static void arm(struct tr_reactor *r) {
     if (spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0) spec.it_value.tv_nsec = 1;
   }
   if (timerfd_settime(r->clock.fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0) r->armed = due;
+}
+
+void tr_timer_stop(struct tr_timer *timer) {
+  if (!timer->link) return;
+  *timer->link = timer->next;
+  if (timer->next) timer->next->link = timer->link;
+  timer->link = NULL;
+}
+
+void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
+  tr_timer_stop(timer);
+  timer->at = at;
+  timer->next = r->timers;
+  timer->link = &r->timers;
+  if (timer->next) timer->next->link = &timer->next;
+  r->timers = timer;
+  if (!r->is_running) arm(r);
+}
+
+static int fire_due(struct tr_reactor *r, double now) {
+  int fired = 0;
+  for (;;) {
+    /* From the start each time: what fires may set and stop any timer. */
+    struct tr_timer *timer = r->timers;
+    while (timer && timer->at > now)
+      timer = timer->next;
+    if (!timer) return fired;
+    tr_timer_stop(timer);
+    timer->fire(timer->arg);
+    fired = 1;
+  }
 }
 
 /* ---- transfers ---- */
@@ -387,9 +389,11 @@ int tr_reactor_run(struct tr_reactor *r, double seconds) {
   struct epoll_event events[EVENTS_AT_ONCE];
   int count = epoll_wait(r->epoll, events, EVENTS_AT_ONCE, wait_ms(r, seconds));
   if (count < 0) return errno == EINTR ? TR_RUN_INTERRUPTED : TR_RUN_IDLE;
+  r->is_running = 1;
   int moved = advance(r, events, count);
   moved |= report_ended(r);
   moved |= fire_due(r, tr_clock());
+  r->is_running = 0;
   arm(r);
   return moved ? TR_RUN_MOVED : TR_RUN_IDLE;
 }

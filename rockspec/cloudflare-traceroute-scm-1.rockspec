@@ -56,6 +56,8 @@ build = {
       libraries = { "curl", "pthread", "dl" },
     },
     ["traceroute"] = "lua/traceroute/init.lua",
+    ["traceroute.cqueues"] = "lua/traceroute/cqueues.lua",
+    ["traceroute.luv"] = "lua/traceroute/luv.lua",
     ["traceroute.meta"] = "lua/traceroute/meta.lua",
     ["traceroute.nginx"] = "lua/traceroute/nginx.lua",
     ["traceroute.shared_pace"] = "lua/traceroute/shared_pace.lua",

@@ -102,6 +102,9 @@ describe("many calls in one nginx", function()
     local answer = cjson.decode((nginx:get(path("/many", "slow/300", { n = 60, timeout = 3 }))))
     assert.equal(60, answer.right + #answer.wrong)
     assert.is_true(#answer.wrong > 0)
+    for _, outcome in ipairs(answer.wrong) do
+      assert.equal("connection", outcome.kind)
+    end
     assert.same({ right = 5, wrong = {} }, cjson.decode((nginx:get(path("/many", "slow/50", { n = 5 })))))
     assert.equal("pong", (nginx:get("/ping")))
   end)

@@ -114,7 +114,7 @@ describe("a further try", function()
       ["seconds:0.3"] = { 0.3, 0.9 },
       ["raw:0"] = { 0, 0.3 },
       ["date:2"] = { 1, 2.7 }, -- whole seconds: up to one less
-      ["raw:Thu%2C 01 Jan 1970 00:00:00 GMT"] = { 0, 0.3 }, -- long over
+      ["raw:01 Jan 1990 00:00:00 GMT"] = { 0, 0.3 }, -- long over
       ["seconds:5,ms:150"] = { 0.15, 0.65 }, -- ms goes first
       ["raw:soon"] = { 0.375, 1 },
       ["raw:-3"] = { 0.375, 1 },
@@ -160,7 +160,7 @@ describe("a further try", function()
     assert.equal(429, err.status)
     assert.equal(2, err.attempts)
     assert.equal(0.02, err.retry_after)
-    _, err = call(stand_in:url("ratelimited/300/971"))
+    err = select(2, call(stand_in:url("ratelimited/300/971")))
     assert.equal("rate_limit", err.kind)
     assert.equal(971, err.code)
     assert.equal(300, err.retry_after)

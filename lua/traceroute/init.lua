@@ -75,12 +75,12 @@ function traceroute.wait(job)
     end
   end
   local result, err, info = job:result()
-  if not done then
-    return result, failure { kind = kind or "cancelled", message = reason }, info or { dropped = {} }
-  end
-  if tickets[job] then
+  if tickets[job] and info then
     nginx.settle(tickets[job], info, err)
     tickets[job] = nil
+  end
+  if not done then
+    return result, failure { kind = kind or "cancelled", message = reason }, info or { dropped = {} }
   end
   return result, err, info
 end

@@ -50,7 +50,10 @@ local function ring_until_done(job, socket)
       ngx.sleep(PAUSE_SECONDS)
     else
       local byte, err = receive(socket, 1)
-      if not byte then
+      if err == "closed" or err == "connection reset by peer" then
+        return nil, "the transfer's thread ended the wait, having no descriptors left; raise worker_rlimit_nofile",
+          "connection"
+      elseif not byte then
         return nil, "the wait for the transfer ended: " .. err
       end
     end
@@ -82,9 +85,9 @@ function nginx.wait(job)
   if not connected then
     return nil, "no connection to the transfer's thread (" .. err .. "); raise worker_connections", "connection"
   end
-  local done, reason = ring_until_done(job, socket)
+  local done, reason, kind = ring_until_done(job, socket)
   socket:close()
-  return done, reason
+  return done, reason, kind
 end
 
 local function send_paced(job, dict)
@@ -92,12 +95,12 @@ local function send_paced(job, dict)
   local wanted = quota == 0 and requests or math.min(requests * tries, math.max(quota, requests))
   local waited = 0
   while true do
-    local wait, slot, err = shared_pace.take(dict, name, wanted, quota, ngx.now())
+    local wait, taken, err = shared_pace.take(dict, name, wanted, quota, ngx.now(), seconds)
     if err then
       return nil, { kind = "invalid_request", path = "shared_dict", message = err }
     elseif wait == 0 then
       job:send()
-      return { dict = dict, name = name, slot = slot, taken = wanted }
+      return { dict = dict, name = name, taken = taken }
     elseif waited + wait > seconds then
       return nil, {
         kind = "rate_limit",
@@ -143,7 +146,7 @@ function nginx.settle(ticket, info, err)
   for i = 1, #info do
     sent = sent + (info[i].attempts or 0)
   end
-  shared_pace.give_back(ticket.dict, ticket.name, ticket.slot, ticket.taken - sent)
+  shared_pace.settle(ticket.dict, ticket.taken, sent, ngx.now())
   if err and err.kind == "rate_limit" and err.retry_after then
     shared_pace.hold(ticket.dict, ticket.name, err.retry_after, ngx.now())
   end
