@@ -14,8 +14,8 @@ CFLAGS     ?= -O2 -g
 
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
-PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract trace trace_flight trace_path
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox call exchange reactor thread doorbell
+PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract trace trace_flight trace_path replies
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source vantage call exchange reactor thread doorbell
 CURL_ROOMS   := exchange reactor
 
 OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)

@@ -58,6 +58,15 @@ int tr_buffer_puts(struct tr_buffer *b, const char *text) {
   return tr_buffer_append(b, text, strlen(text));
 }
 
+void tr_buffer_drop(struct tr_buffer *b, size_t length) {
+  if (length >= b->length) {
+    tr_buffer_clear(b);
+    return;
+  }
+  memmove(b->data, b->data + length, b->length - length + 1);
+  b->length -= length;
+}
+
 char *tr_buffer_take(struct tr_buffer *b, size_t *length) {
   *length = b->length;
   if (b->length == 0) tr_buffer_cleanup(b);

@@ -27,6 +27,9 @@ int tr_buffer_reserve(struct tr_buffer *b, size_t more);
 int tr_buffer_append(struct tr_buffer *b, const char *bytes, size_t length);
 int tr_buffer_puts(struct tr_buffer *b, const char *text);
 
+/* Takes so many bytes, or all if there are fewer, away from the front. */
+void tr_buffer_drop(struct tr_buffer *b, size_t length);
+
 /* Hands the memory over: the caller frees it with tr_free; the buffer is empty after. NULL if
 ** it was. */
 char *tr_buffer_take(struct tr_buffer *b, size_t *length);

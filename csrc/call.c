@@ -30,7 +30,7 @@ struct tr_call {
   size_t bytes;
   int any_answer;          /* the service was reached at least once */
   struct tr_error stopped; /* kind set: requests not yet begun fail with it */
-  int is_short; /* of memory */
+  int is_short;            /* of memory */
 };
 
 /* ---- what it is given ---- */
@@ -236,8 +236,8 @@ static void launch(struct request *request) {
   const char *body = call->plan.bodies[request - call->requests];
   request->attempts++;
   request->exchange = tr_exchange_new(&call->plan.endpoint, sink);
-  if (request->exchange &&
-      tr_exchange_start(request->exchange, call->source.reactor, body, strlen(body), remaining) == 0)
+  if (request->exchange && tr_exchange_start(request->exchange, call->source.reactor, body,
+                                             strlen(body), remaining) == 0)
     return;
   tr_exchange_free(request->exchange);
   request->exchange = NULL;

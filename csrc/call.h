@@ -23,8 +23,8 @@ struct tr_plan {
 
 void tr_plan_cleanup(struct tr_plan *plan); /* wipes what is secret */
 
-/* A source whose pieces are slices and tries; its cancellation gives each request that was not done a final piece of
-** kind TR_CANCELLED. Takes the plan over in any case. NULL: out of memory. */
+/* A source whose pieces are slices and tries; its cancellation gives each request that was not
+** done a final piece of kind TR_CANCELLED. Takes the plan over in any case. NULL: out of memory. */
 struct tr_source *tr_call_new(struct tr_plan *plan, struct tr_place place);
 
 #endif

@@ -112,8 +112,8 @@ static int let_in(void) {
   return accept4(house.listening.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-/* Visitors that are not let in hold descriptors of this very process: if they all waited, none would ever
-** be free. 0, or -1: not even that. */
+/* Visitors that are not let in hold descriptors of this very process: if they all waited, none
+** would ever be free. 0, or -1: not even that. */
 static int turn_away(void) {
   if (house.spare >= 0) close(house.spare);
   int fd = let_in();
@@ -170,8 +170,8 @@ static void run_close(void *arg) {
 
 /* ---- in the owner's thread ---- */
 
-/* A listening socket without a name: whoever may look into /proc/self/fd of this process, that is this
-** process, can connect to it, and no file is left behind. */
+/* A listening socket without a name: whoever may look into /proc/self/fd of this process, that
+** is this process, can connect to it, and no file is left behind. */
 static int listen_nameless(const char *parent, int *handle) {
   struct sockaddr_un address;
   char directory[64];

@@ -49,9 +49,10 @@ void tr_report_cleanup(struct tr_report *report);
 
 struct tr_exchange;
 
-/* The functions are called where the reactor runs. `slice` takes over the text (tr_free) and returns 0,
-** or -1 to end the exchange as out of memory. While `is_full` says so, nothing more is taken in until
-** tr_exchange_resume. `ended` is the last call; the exchange may be freed in it. */
+/* The functions are called where the reactor runs. `slice` takes over the text (tr_free) and
+** returns 0, or -1 to end the exchange as out of memory. While `is_full` says so, nothing more
+** is taken in until tr_exchange_resume. `ended` is the last call; the exchange may be freed in
+** it. */
 struct tr_sink {
   int (*slice)(void *arg, char *text, size_t length, const struct tr_slicer *where);
   int (*is_full)(void *arg);

@@ -1,4 +1,4 @@
-/* job: the userdata around a call; see job.h. */
+/* job: the userdata that scripts hold while something runs; see job.h. */
 #include "job.h"
 
 #include <errno.h>
@@ -8,13 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "call.h"
+#include "alloc.h"
 #include "doorbell.h"
 #include "errtable.h"
-#include "quota.h"
-#include "request.h"
-#include "response.h"
-#include "result.h"
 
 #define METATABLE "traceroute.job"
 #define RESULT_METATABLE "traceroute.result"
@@ -26,19 +22,15 @@
 /* Places in the job's table. */
 enum { STATE = 1, ON_PROGRESS, RESULT, ERROR, INFO };
 
-struct job {
-  struct tr_request request; /* until the call takes its plan over */
+struct tr_job {
+  const struct tr_reader *reader;
+  void *self; /* the reader's */
   struct tr_place place;
+  struct tr_demand demand;
   struct tr_door *door; /* made by doorbell() */
   pid_t pid;            /* of the process that started it */
-  struct tr_call *call;
-  struct tr_response response;
+  struct tr_source *source;
   struct tr_piece *piece; /* being taken in: freed here should that raise */
-  double timeout;         /* seconds, of the whole call */
-  struct {
-    int requests, tries, quota;
-    char credential[24];
-  } demand;
   int was_sent;
   int epoll, bell; /* made by fd(); the bell rings while pieces wait or all is done */
   int is_finished; /* result, err and info are there */
@@ -90,16 +82,16 @@ static int push_failure(lua_State *L, enum tr_kind kind, const char *path, const
 }
 
 /* The job that a method was called on, or NULL with an error pushed. */
-static struct job *to_job(lua_State *L) {
-  struct job *job = tr_test_userdata(L, 1, METATABLE);
+static struct tr_job *to_job(lua_State *L) {
+  struct tr_job *job = tr_test_userdata(L, 1, METATABLE);
   if (!job)
     push_failure(L, TR_INVALID_REQUEST, "self", "a job expected; call its methods with a colon");
   return job;
 }
 
 /* A child process inherits jobs whose connections are its parent's: it must leave them alone. */
-static int is_foreign(const struct job *job) {
-  return job->call && job->pid != getpid();
+static int is_foreign(const struct tr_job *job) {
+  return job->source && job->pid != getpid();
 }
 
 static void close_fd(int *fd) {
@@ -107,19 +99,20 @@ static void close_fd(int *fd) {
   *fd = -1;
 }
 
-/* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished call. */
-static void release_call(struct job *job) {
+/* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished
+** call. */
+static void release_source(struct tr_job *job) {
   tr_piece_free(job->piece);
   job->piece = NULL;
   if (is_foreign(job)) {
-    job->call = NULL;
+    job->source = NULL;
     return;
   }
   tr_door_close(job->door);
   job->door = NULL;
-  tr_call_free(job->call);
-  job->call = NULL;
-  tr_plan_cleanup(&job->request.plan);
+  tr_source_free(job->source);
+  job->source = NULL;
+  if (job->self) job->reader->cleanup(job->self);
   if (job->place.reactor && job->epoll >= 0)
     (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->place.reactor), NULL);
   tr_reactor_release(job->place.reactor);
@@ -127,33 +120,35 @@ static void release_call(struct job *job) {
 }
 
 static int l_close(lua_State *L) {
-  struct job *job = tr_test_userdata(L, 1, METATABLE);
+  struct tr_job *job = tr_test_userdata(L, 1, METATABLE);
   if (!job) return 0;
   if (job->in_callback) {
     job->cancel_wanted = 1;
     return 0;
   }
-  release_call(job);
+  release_source(job);
   close_fd(&job->epoll);
   close_fd(&job->bell);
+  tr_free(job->self);
+  job->self = NULL;
   return 0;
 }
 
 /* ---- taking pieces in ---- */
 
-__attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct job *job) {
-  release_call(job);
+__attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct tr_job *job) {
+  release_source(job);
   job->is_finished = 1;
   tr_raise_out_of_memory(L);
 }
 
 /* Takes pieces in for `seconds` or, below 0, until none is left. */
-static void drain(lua_State *L, struct job *job, int table, double seconds) {
+static void drain(lua_State *L, struct tr_job *job, int table, double seconds) {
   double end = tr_clock() + seconds;
   lua_rawgeti(L, table, STATE);
   int state = lua_gettop(L);
-  while ((job->piece = tr_call_next(job->call))) {
-    tr_response_take(L, state, &job->response, job->piece);
+  while ((job->piece = tr_source_next(job->source))) {
+    job->reader->take(L, state, job->self, job->piece);
     tr_piece_free(job->piece);
     job->piece = NULL;
     if (seconds >= 0 && tr_clock() >= end) break;
@@ -161,10 +156,10 @@ static void drain(lua_State *L, struct job *job, int table, double seconds) {
   lua_pop(L, 1);
 }
 
-static void finish(lua_State *L, struct job *job, int table) {
+static void finish(lua_State *L, struct tr_job *job, int table) {
   lua_rawgeti(L, table, STATE);
   int state = lua_gettop(L);
-  tr_result_push(L, state, &job->response);
+  job->reader->finish(L, state, job->self);
   if (lua_istable(L, state + 1)) {
     luaL_getmetatable(L, RESULT_METATABLE);
     lua_setmetatable(L, state + 1);
@@ -175,27 +170,18 @@ static void finish(lua_State *L, struct job *job, int table) {
   lua_pushnil(L);
   lua_rawseti(L, table, STATE);
   lua_settop(L, state - 1);
-  release_call(job);
+  release_source(job);
   job->is_finished = 1;
 }
 
-static void set_count(lua_State *L, const char *name, double n) {
-  lua_pushinteger(L, (lua_Integer)n);
-  lua_setfield(L, -2, name);
-}
-
 /* Tells the script how far it is; what the script raises, or `false`, ends the call. */
-static void report_progress(lua_State *L, struct job *job, int table) {
+static void report_progress(lua_State *L, struct tr_job *job, int table) {
   lua_rawgeti(L, table, ON_PROGRESS);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return;
   }
-  lua_createtable(L, 0, 4);
-  set_count(L, "requests", job->response.requests);
-  set_count(L, "requests_done", job->response.requests_done);
-  set_count(L, "colos", (double)job->response.colos);
-  set_count(L, "bytes", (double)tr_outbox_received(tr_call_outbox(job->call)));
+  job->reader->progress(L, job->self, tr_outbox_received(&job->source->outbox));
   job->in_callback = 1;
   int status = lua_pcall(L, 1, 1, 0);
   job->in_callback = 0;
@@ -204,26 +190,25 @@ static void report_progress(lua_State *L, struct job *job, int table) {
     char message[200];
     const char *text = lua_tostring(L, -1);
     snprintf(message, sizeof message, "on_progress raised: %.150s", text ? text : "not a string");
-    tr_call_cancel(job->call, message);
+    tr_source_cancel(job->source, message);
   } else if (job->cancel_wanted || (lua_isboolean(L, -1) && !lua_toboolean(L, -1))) {
-    tr_call_cancel(job->call, "cancelled by on_progress");
+    tr_source_cancel(job->source, "cancelled by on_progress");
   }
   lua_pop(L, 1);
 }
 
-/* One look at the world: moves transfers on, takes pieces in, and finishes the job when that was all. */
-static enum tr_outbox_state advance(lua_State *L, struct job *job, int table, double wait,
+/* One look at the world: moves transfers on, takes pieces in, and finishes the job when that was
+** all. */
+static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, int table, double wait,
                                     int *interrupted) {
-  struct tr_outbox *outbox = tr_call_outbox(job->call);
-  unsigned long colos = job->response.colos;
-  unsigned done = job->response.requests_done;
+  struct tr_outbox *outbox = &job->source->outbox;
+  unsigned long before = job->reader->moved(job->self);
   if (job->place.reactor)
     *interrupted = tr_reactor_run(job->place.reactor, wait) == TR_RUN_INTERRUPTED;
   else if (wait > 0)
     tr_outbox_wait(outbox, wait);
   drain(L, job, table, DECODE_RUN);
-  if (colos != job->response.colos || done != job->response.requests_done)
-    report_progress(L, job, table);
+  if (before != job->reader->moved(job->self)) report_progress(L, job, table);
   if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
   enum tr_outbox_state state = tr_outbox_look(outbox);
   if (state == TR_OUTBOX_DONE) finish(L, job, table);
@@ -233,7 +218,7 @@ static enum tr_outbox_state advance(lua_State *L, struct job *job, int table, do
 /* ---- what scripts call ---- */
 
 static int l_step(lua_State *L) {
-  struct job *job = to_job(L);
+  struct tr_job *job = to_job(L);
   if (!job) return 2;
   double seconds = 0;
   if (lua_type(L, 2) == LUA_TNUMBER) seconds = (double)lua_tonumber(L, 2);
@@ -243,14 +228,14 @@ static int l_step(lua_State *L) {
     return push_failure(L, TR_INVALID_REQUEST, "", "step was called from within on_progress");
   if (is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
-  if (!job->is_finished && !job->call)
+  if (!job->is_finished && !job->source)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
   lua_settop(L, 1);
   tr_get_uservalue(L, 1);
   double end = tr_clock() + seconds, left = seconds;
   int interrupted = 0;
   enum tr_outbox_state state = TR_OUTBOX_DONE;
-  if (!job->is_finished) state = tr_outbox_look(tr_call_outbox(job->call));
+  if (!job->is_finished) state = tr_outbox_look(&job->source->outbox);
   while (!job->is_finished) {
     state = advance(L, job, 2, state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
     left = end - tr_clock();
@@ -261,31 +246,32 @@ static int l_step(lua_State *L) {
   return 2;
 }
 
-/* What the call may send at most, for whoever paces calls of several processes: requests, tries of each,
-** requests allowed in five minutes, a text that is the same for calls with the same credential, and
-** the seconds that the call may take. */
+/* What the call may send at most, for whoever paces calls of several processes: requests, tries
+** of each, requests allowed in five minutes, a text that is the same for calls with the same
+** credential, and the seconds that the call may take. */
 static int l_demand(lua_State *L) {
-  struct job *job = to_job(L);
+  struct tr_job *job = to_job(L);
   if (!job) return 2;
-  lua_pushinteger(L, job->demand.requests);
-  lua_pushinteger(L, job->demand.tries);
+  lua_pushinteger(L, (lua_Integer)job->demand.requests);
+  lua_pushinteger(L, (lua_Integer)job->demand.tries);
   lua_pushinteger(L, job->demand.quota);
   lua_pushfstring(L, "traceroute:%s", job->demand.credential);
-  lua_pushnumber(L, (lua_Number)job->timeout);
+  lua_pushnumber(L, (lua_Number)job->demand.timeout);
   return 5;
 }
 
 /* Sends the requests of a job that was started in the thread. */
 static int l_send(lua_State *L) {
-  struct job *job = to_job(L);
+  struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (job->call && !job->was_sent && !is_foreign(job)) tr_call_start(job->call);
+  if (job->source && !job->was_sent && !is_foreign(job)) tr_source_start(job->source);
   job->was_sent = 1;
   return 0;
 }
 
-/* The descriptor holds the bell and, where the job itself moves the transfers, what they wait for. */
-static int open_fd(struct job *job) {
+/* The descriptor holds the bell and, where the job itself moves the transfers, what they wait
+** for. */
+static int open_fd(struct tr_job *job) {
   struct epoll_event event;
   memset(&event, 0, sizeof event);
   event.events = EPOLLIN;
@@ -296,13 +282,13 @@ static int open_fd(struct job *job) {
   if (job->place.reactor &&
       epoll_ctl(job->epoll, EPOLL_CTL_ADD, tr_reactor_fd(job->place.reactor), &event) != 0)
     return -1;
-  return job->call ? tr_outbox_set_fd(tr_call_outbox(job->call), job->bell) : 0;
+  return job->source ? tr_outbox_set_fd(&job->source->outbox, job->bell) : 0;
 }
 
 static int l_fd(lua_State *L) {
-  struct job *job = to_job(L);
+  struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (!job->call && !job->is_finished)
+  if (!job->source && !job->is_finished)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
   if (is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
@@ -316,26 +302,27 @@ static int l_fd(lua_State *L) {
   return 1;
 }
 
-/* For the waiter inside nginx, of a job that lives in the thread: where to connect, the number to send,
-** and the seconds after which the call is over in any case. Nil, nil for a job that is done. */
+/* For the waiter inside nginx, of a job that lives in the thread: where to connect, the number
+** to send, and the seconds after which the call is over in any case. Nil, nil for a job that is
+** done. */
 static int l_doorbell(lua_State *L) {
-  struct job *job = to_job(L);
+  struct tr_job *job = to_job(L);
   char path[TR_DOORBELL_PATH_MAX], digits[32];
   unsigned long number;
   if (!job) return 2;
-  if (!job->call || !job->place.thread || job->door || is_foreign(job))
+  if (!job->source || !job->place.thread || job->door || is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job is done, or already waited for");
-  job->door = tr_door_open(job->place.thread, job->call, path, &number);
+  job->door = tr_door_open(job->place.thread, job->source, path, &number);
   if (!job->door) return push_failure(L, TR_CONNECTION, "", strerror(errno));
   lua_pushstring(L, path);
   snprintf(digits, sizeof digits, "%lu", number);
   lua_pushstring(L, digits);
-  lua_pushnumber(L, (lua_Number)job->timeout);
+  lua_pushnumber(L, (lua_Number)job->demand.timeout);
   return 3;
 }
 
 static int l_result(lua_State *L) {
-  struct job *job = to_job(L);
+  struct tr_job *job = to_job(L);
   if (!job) return 2;
   if (!job->is_finished)
     return push_failure(L, TR_INVALID_REQUEST, "",
@@ -349,17 +336,17 @@ static int l_result(lua_State *L) {
 
 /* What arrived until now stays: result() gives it together with an error of kind `cancelled`. */
 static int l_cancel(lua_State *L) {
-  struct job *job = to_job(L);
+  struct tr_job *job = to_job(L);
   if (!job) return 2;
   if (job->in_callback) {
     job->cancel_wanted = 1;
     return 0;
   }
-  if (job->is_finished || !job->call || is_foreign(job)) return 0;
-  struct tr_outbox *outbox = tr_call_outbox(job->call);
+  if (job->is_finished || !job->source || is_foreign(job)) return 0;
+  struct tr_outbox *outbox = &job->source->outbox;
   lua_settop(L, 1);
   tr_get_uservalue(L, 1);
-  tr_call_cancel(job->call, "cancelled");
+  tr_source_cancel(job->source, "cancelled");
   do {
     tr_outbox_wait(outbox, CANCEL_WAIT);
     drain(L, job, 2, -1);
@@ -370,49 +357,51 @@ static int l_cancel(lua_State *L) {
 }
 
 static int l_tostring(lua_State *L) {
-  const struct job *job = to_job(L);
+  const struct tr_job *job = to_job(L);
   if (!job) return 2;
-  const char *state = job->is_finished ? "done" : job->call ? "running" : "closed";
-  lua_pushfstring(L, "traceroute.job (%s, %d of %d requests done)", state,
-                  (int)job->response.requests_done, (int)job->response.requests);
+  const char *state = job->is_finished ? "done" : job->source ? "running" : "closed";
+  lua_pushfstring(L, "traceroute.job (%s)", state);
   return 1;
 }
 
-static struct job *new_job(lua_State *L) {
-  struct job *job = tr_new_userdata(L, sizeof *job);
+/* ---- for those who start jobs ---- */
+
+struct tr_job *tr_job_new(lua_State *L, const struct tr_reader *reader, size_t size) {
+  struct tr_job *job = tr_new_userdata(L, sizeof *job);
   memset(job, 0, sizeof *job);
   job->epoll = job->bell = -1;
+  job->reader = reader;
+  job->pid = getpid();
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
   lua_createtable(L, INFO, 0);
   tr_set_uservalue(L, -2);
+  job->self = tr_calloc(size);
+  if (!job->self) tr_raise_out_of_memory(L);
   return job;
 }
 
-int tr_job_start(lua_State *L, int in_thread) {
-  lua_settop(L, 3);
-  struct job *job = new_job(L);
-  struct tr_error error;
-  if (tr_request_read(L, &job->request, &error) != 0) {
-    tr_plan_cleanup(&job->request.plan);
-    lua_pushnil(L);
-    tr_errtable_push(L, &error);
-    return 2;
-  }
-  tr_get_uservalue(L, 4);
-  lua_insert(L, 5);
-  lua_rawseti(L, 5, ON_PROGRESS);
-  job->response.validate = job->request.validate;
-  job->response.requests = job->request.plan.requests;
-  tr_response_open(L, &job->response);
-  lua_rawseti(L, 5, STATE);
-  job->pid = getpid();
-  job->timeout = job->request.plan.timeout;
-  job->demand.requests = (int)job->request.plan.requests;
-  job->demand.tries = job->request.plan.retries + 1;
-  job->demand.quota = job->request.plan.quota;
-  tr_quota_name(job->request.plan.credential, job->demand.credential,
-                sizeof job->demand.credential);
+void *tr_job_self(struct tr_job *job) {
+  return job->self;
+}
+
+struct tr_demand *tr_job_demand(struct tr_job *job) {
+  return &job->demand;
+}
+
+int tr_job_fail(lua_State *L, const struct tr_error *error) {
+  lua_pushnil(L);
+  tr_errtable_push(L, error);
+  return 2;
+}
+
+int tr_job_run(lua_State *L, int index, int in_thread) {
+  struct tr_job *job = lua_touserdata(L, index);
+  tr_get_uservalue(L, index);
+  lua_insert(L, -3);
+  lua_rawseti(L, -3, ON_PROGRESS);
+  lua_rawseti(L, -2, STATE);
+  lua_pop(L, 1);
   if (in_thread) {
     job->place.thread = tr_thread_get();
   } else {
@@ -420,13 +409,11 @@ int tr_job_start(lua_State *L, int in_thread) {
     job->place.reactor = tr_reactor_get();
   }
   if (!job->place.thread && !job->place.reactor)
-    return push_failure(L, TR_CONNECTION, "",
-                        "no memory, descriptors or threads left for a connection");
-  job->call = tr_call_new(&job->request.plan, job->place);
-  if (!job->call) raise_out_of_memory(L, job);
-  job->response.credential = tr_call_credential(job->call);
-  if (!in_thread) tr_call_start(job->call);
-  lua_settop(L, 4);
+    return push_failure(L, TR_CONNECTION, "", "no memory, descriptors or threads left");
+  job->source = job->reader->make(job->self, job->place);
+  if (!job->source) raise_out_of_memory(L, job);
+  if (!in_thread) tr_source_start(job->source);
+  lua_pushvalue(L, index);
   return 1;
 }
 

@@ -1,16 +1,50 @@
-/* job: the userdata around a call, as scripts hold it: step, fd, result, cancel. It lets bytes
-** become tables at its own pace, in runs short enough for an event loop. */
+/* job: the userdata that scripts hold while something runs for them: step, fd, result, cancel.
+** It lets pieces become tables at its own pace, in runs short enough for an event loop. What the
+** pieces are is its reader's business. */
 #ifndef TR_JOB_H
 #define TR_JOB_H
 
 #include "shim.h"
+#include "source.h"
+
+/* How pieces become a result. `self` is the reader's own part of the job, zeroed at first;
+** `state` is the stack place of its Lua table. The functions raise only for lack of memory. */
+struct tr_reader {
+  void (*take)(lua_State *L, int state, void *self, struct tr_piece *piece);
+  void (*finish)(lua_State *L, int state, void *self);               /* pushes result, err, info */
+  void (*progress)(lua_State *L, const void *self, size_t received); /* pushes a table */
+  unsigned long (*moved)(const void *self); /* another number whenever progress is worth telling */
+  struct tr_source *(*make)(void *self, struct tr_place place); /* NULL: out of memory */
+  void (*cleanup)(void *self); /* idempotent; after the source is gone */
+};
+
+/* What a job may send at most, for whoever paces those of several processes. */
+struct tr_demand {
+  unsigned requests, tries;
+  int quota;
+  double timeout; /* seconds after which the job is over in any case */
+  char credential[24];
+};
+
+struct tr_job;
 
 /* Makes the metatables; once for each Lua state. */
 void tr_job_register(lua_State *L);
 
-/* start(account, targets, opts) -> job, or nil and an error. In the thread, step does not move the
-** transfers, and nothing goes out before job:send(). */
-int tr_job_start(lua_State *L, int in_thread);
+/* Pushes a new job, which owns a `self` of that size. */
+struct tr_job *tr_job_new(lua_State *L, const struct tr_reader *reader, size_t size);
+
+void *tr_job_self(struct tr_job *job);
+struct tr_demand *tr_job_demand(struct tr_job *job);
+
+/* Has the job, at stack place `index`, make its source and, unless it lives in the thread, start
+** it; one in the thread starts at job:send(). Pops two values from the top: the reader's state
+** and on_progress or nil. Pushes what the script gets and returns the number of it: the job, or
+** nil and an error. */
+int tr_job_run(lua_State *L, int index, int in_thread);
+
+/* Pushes nil and an error; returns 2. */
+int tr_job_fail(lua_State *L, const struct tr_error *error);
 
 /* Pushes the metatable that every result gets. */
 void tr_job_push_result_metatable(lua_State *L);

@@ -1,6 +1,7 @@
 /* module: luaopen_traceroute_core, the one list of what Lua sees of the core. */
 #include <dlfcn.h>
 
+#include "create.h"
 #include "errtable.h"
 #include "exchange.h"
 #include "job.h"
@@ -18,11 +19,11 @@ static void stay_loaded(void) {
 }
 
 static int l_start(lua_State *L) {
-  return tr_job_start(L, 0);
+  return tr_create_start(L, 0);
 }
 
 static int l_start_in_thread(lua_State *L) {
-  return tr_job_start(L, 1);
+  return tr_create_start(L, 1);
 }
 
 static int l_schema(lua_State *L) {

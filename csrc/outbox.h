@@ -30,8 +30,8 @@ struct tr_piece {
 
 void tr_piece_free(struct tr_piece *piece);
 
-/* Rings when a piece comes or the outbox is closed, once until it was seen to be empty: called in the
-** thread of the call, without the lock. */
+/* Rings when a piece comes or the outbox is closed, once until it was seen to be empty: called
+** in the thread of the call, without the lock. */
 struct tr_bell {
   void (*ring)(void *arg);
   void *arg;
@@ -60,12 +60,14 @@ void tr_outbox_put(struct tr_outbox *o, struct tr_piece *piece); /* takes the pi
 void tr_outbox_close(struct tr_outbox *o);
 void tr_outbox_lose(struct tr_outbox *o); /* memory ran out: closes too */
 
-/* Whether the sender should pause; if so, the reader will be told by tr_outbox_next when to go on. */
+/* Whether the sender should pause; if so, the reader will be told by tr_outbox_next when to go
+** on. */
 int tr_outbox_is_full(struct tr_outbox *o);
 
 /* ---- for the reader ---- */
 
-/* The next piece, the caller's to free; NULL: none now. *go_on: the paused sender should be told. */
+/* The next piece, the caller's to free; NULL: none now. *go_on: the paused sender should be
+** told. */
 struct tr_piece *tr_outbox_next(struct tr_outbox *o, int *go_on);
 
 enum tr_outbox_state {
@@ -74,8 +76,8 @@ enum tr_outbox_state {
   TR_OUTBOX_DONE /* closed, and all pieces taken */
 };
 
-/* What there is to do. Whoever is going to wait asks this last: taking the last piece does not yet make
-** the bell ring again. */
+/* What there is to do. Whoever is going to wait asks this last: taking the last piece does not
+** yet make the bell ring again. */
 enum tr_outbox_state tr_outbox_look(struct tr_outbox *o);
 
 int tr_outbox_is_short(struct tr_outbox *o);

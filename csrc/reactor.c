@@ -1,4 +1,5 @@
-/* reactor: libcurl's multi handle, sockets, timers and tasks behind one descriptor; see reactor.h. */
+/* reactor: libcurl's multi handle, sockets, timers and tasks behind one descriptor; see
+** reactor.h. */
 #include "reactor.h"
 
 #include <curl/curl.h>
@@ -17,7 +18,14 @@
 #include "alloc.h"
 
 #define EVENTS_AT_ONCE 64
+#define ATTACHMENTS_MAX 4
 #define CONNECTIONS_KEPT 64 /* idle connections that stay open for later calls */
+
+struct attachment {
+  const void *key;
+  void *thing;
+  void (*release)(void *thing);
+};
 
 struct tr_reactor {
   pid_t pid;
@@ -31,11 +39,12 @@ struct tr_reactor {
   struct tr_watch clock;         /* the timerfd */
   struct epoll_event *events;    /* those of the running run that were not looked at yet */
   int events_left;
+  struct attachment attachments[ATTACHMENTS_MAX];
   int is_running; /* in a run, at the end of which the timerfd is set anyway */
 };
 
-/* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest bit
-** set, which no address has. */
+/* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest
+** bit set, which no address has. */
 static uint64_t mark_of_socket(int fd) {
   return (uint64_t)fd << 1 | 1;
 }
@@ -121,6 +130,8 @@ void tr_reactor_free(struct tr_reactor *r) {
   if (!r) return;
   struct pipe_guard guard;
   pipe_guard_begin(&guard);
+  for (int i = 0; i < ATTACHMENTS_MAX; i++)
+    if (r->attachments[i].thing) r->attachments[i].release(r->attachments[i].thing);
   if (r->multi) curl_multi_cleanup(r->multi);
   pipe_guard_end(&guard);
   if (r->epoll >= 0) close(r->epoll);
@@ -177,6 +188,22 @@ int tr_reactor_is_ours(const struct tr_reactor *r) {
 
 int tr_reactor_fd(const struct tr_reactor *r) {
   return r->epoll;
+}
+
+void *tr_reactor_attached(const struct tr_reactor *r, const void *key) {
+  for (int i = 0; i < ATTACHMENTS_MAX; i++)
+    if (r->attachments[i].key == key) return r->attachments[i].thing;
+  return NULL;
+}
+
+int tr_reactor_attach(struct tr_reactor *r, const void *key, void *thing,
+                      void (*release)(void *thing)) {
+  for (int i = 0; i < ATTACHMENTS_MAX; i++) {
+    if (r->attachments[i].key) continue;
+    r->attachments[i] = (struct attachment){key, thing, release};
+    return 0;
+  }
+  return -1;
 }
 
 /* ---- timers: a list, since there is one for each request in flight, and few looks at it ---- */
@@ -262,8 +289,9 @@ static long local_port(const struct tr_transfer *t) {
   return port;
 }
 
-/* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something there,
-** which may take as long as the slowest answer. Telling it to go on with one of the others makes it. */
+/* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something
+** there, which may take as long as the slowest answer. Telling it to go on with one of the
+** others makes it. */
 static void send_what_waits(struct tr_reactor *r, long port) {
   struct tr_transfer *other = r->transfers;
   while (other && local_port(other) != port)
@@ -356,8 +384,6 @@ static void look_at(struct tr_reactor *r, const struct epoll_event *event) {
 
 static int advance(struct tr_reactor *r, struct epoll_event *events, int count) {
   int moved = count > 0;
-  struct pipe_guard guard;
-  pipe_guard_begin(&guard);
   r->events = events;
   r->events_left = count;
   while (r->events_left > 0) {
@@ -370,7 +396,6 @@ static int advance(struct tr_reactor *r, struct epoll_event *events, int count) 
     curl_multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     moved = 1;
   }
-  pipe_guard_end(&guard);
   return moved;
 }
 
@@ -389,11 +414,14 @@ int tr_reactor_run(struct tr_reactor *r, double seconds) {
   struct epoll_event events[EVENTS_AT_ONCE];
   int count = epoll_wait(r->epoll, events, EVENTS_AT_ONCE, wait_ms(r, seconds));
   if (count < 0) return errno == EINTR ? TR_RUN_INTERRUPTED : TR_RUN_IDLE;
+  struct pipe_guard guard;
+  pipe_guard_begin(&guard);
   r->is_running = 1;
   int moved = advance(r, events, count);
   moved |= report_ended(r);
   moved |= fire_due(r, tr_clock());
   r->is_running = 0;
+  pipe_guard_end(&guard);
   arm(r);
   return moved ? TR_RUN_MOVED : TR_RUN_IDLE;
 }

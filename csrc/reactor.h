@@ -42,10 +42,16 @@ double tr_clock(void); /* monotonic seconds */
 struct tr_reactor *tr_reactor_new(void);
 void tr_reactor_free(struct tr_reactor *r); /* closes idle connections; NULL is fine */
 
-/* The calling thread's shared reactor, made on first need. Each get is paired with a release; the last
-** one frees it. */
+/* The calling thread's shared reactor, made on first need. Each get is paired with a release;
+** the last one frees it. */
 struct tr_reactor *tr_reactor_get(void);
 void tr_reactor_release(struct tr_reactor *r);
+
+/* Something that goes with the reactor: `release` is called when that is freed. The key is any
+** address; NULL: nothing is attached by it. 0, or -1: there is no place left. */
+void *tr_reactor_attached(const struct tr_reactor *r, const void *key);
+int tr_reactor_attach(struct tr_reactor *r, const void *key, void *thing,
+                      void (*release)(void *thing));
 
 /* Whether the reactor was made by the running process: if not, it must not be touched. */
 int tr_reactor_is_ours(const struct tr_reactor *r);

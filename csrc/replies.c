@@ -93,10 +93,14 @@ static const struct {
   const char *name;
   enum tr_answer answer;
 } answers[] = {
-    {"ttl-expired", TR_ANSWER_EXPIRED},         {"reply", TR_ANSWER_REACHED},
-    {"no-reply", TR_ANSWER_SILENT},             {"no-route", TR_ANSWER_NO_ROUTE},
-    {"probes-exhausted", TR_ANSWER_EXHAUSTED},  {"network-down", TR_ANSWER_UNSENDABLE},
-    {"permission-denied", TR_ANSWER_UNSENDABLE}, {"address-in-use", TR_ANSWER_EXHAUSTED},
+    {"ttl-expired", TR_ANSWER_EXPIRED},
+    {"reply", TR_ANSWER_REACHED},
+    {"no-reply", TR_ANSWER_SILENT},
+    {"no-route", TR_ANSWER_NO_ROUTE},
+    {"probes-exhausted", TR_ANSWER_EXHAUSTED},
+    {"network-down", TR_ANSWER_UNSENDABLE},
+    {"permission-denied", TR_ANSWER_UNSENDABLE},
+    {"address-in-use", TR_ANSWER_EXHAUSTED},
     {"address-not-available", TR_ANSWER_UNSENDABLE},
 };
 

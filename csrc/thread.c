@@ -20,7 +20,8 @@ struct tr_thread {
   int is_ending;
 };
 
-/* Guarded by `making`. A thread of another process (the parent's, after a fork) is no thread here. */
+/* Guarded by `making`. A thread of another process (the parent's, after a fork) is no thread
+** here. */
 static struct tr_thread *current;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
@@ -70,8 +71,9 @@ static void thread_free(struct tr_thread *thread) {
   tr_free(thread);
 }
 
-/* TLS must not be torn down by the process's exit under a thread that uses it: this runs before the
-** handlers of libraries that were initialised earlier. The struct stays, for those who post too late. */
+/* TLS must not be torn down by the process's exit under a thread that uses it: this runs before
+** the handlers of libraries that were initialised earlier. The struct stays, for those who post
+** too late. */
 static void end_at_exit(void) {
   pthread_mutex_lock(&making);
   struct tr_thread *thread = current;

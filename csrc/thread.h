@@ -1,5 +1,6 @@
-/* thread: one reactor of this process in a thread of its own, for programs whose own thread must never
-** wait. Knows how to hand it tasks and how to end it; what they do is not its business. Knows no Lua. */
+/* thread: one reactor of this process in a thread of its own, for programs whose own thread must
+** never wait. Knows how to hand it tasks and how to end it; what they do is not its business.
+** Knows no Lua. */
 #ifndef TR_THREAD_H
 #define TR_THREAD_H
 
@@ -15,8 +16,8 @@ struct tr_task {
   int queued;           /* private */
 };
 
-/* The process's one, made on first need and ended by the process's exit; after a fork the child gets
-** one of its own. NULL: no memory, descriptors or threads left. */
+/* The process's one, made on first need and ended by the process's exit; after a fork the child
+** gets one of its own. NULL: no memory, descriptors or threads left. */
 struct tr_thread *tr_thread_get(void);
 
 /* For use in the thread itself, that is in tasks and in what the reactor calls. */

@@ -1,12 +1,13 @@
 /* trace: which probe goes out when, for many targets at once; see trace.h. It keeps the targets,
-** and when what may be sent; the probes that are out it leaves to trace_flight, what is known of one
-** target's way to trace_path.
+** and when what may be sent; the probes that are out it leaves to trace_flight, what is known of
+** one target's way to trace_path.
 **
-** A target is awake while it may have a probe to send that is sure to count; it is ahead while all
-** it may have is a guess; otherwise it is asleep, until one of its probes is answered or grows old
-** enough. Awake ones are served in turn, then new ones are begun, and only what is left goes to
-** guesses: while the rate is what holds us up nothing is wasted, no more targets are begun than it
-** takes to use the rate, so that the first are done early; and a lone target is done quickly. */
+** A target is awake while it may have a probe to send that is sure to count; it is ahead while
+** all it may have is a guess; otherwise it is asleep, until one of its probes is answered or
+** grows old enough. Awake ones are served in turn, then new ones are begun, and only what is
+** left goes to guesses: while the rate is what holds us up nothing is wasted, no more targets
+** are begun than it takes to use the rate, so that the first are done early; and a lone target
+** is done quickly. */
 #include "trace.h"
 
 #include <math.h>
@@ -351,9 +352,9 @@ static struct target *choose(struct tr_trace *t, unsigned *ttl) {
   }
 }
 
-/* One port for all probes to a target, so that balancers which look at ports send them all one way;
-** the same in each run, so that runs can be compared. Neighbouring ids get ports far apart, and none
-** is among those that Linux gives to others' connections (from 32768). */
+/* One port for all probes to a target, so that balancers which look at ports send them all one
+** way; the same in each run, so that runs can be compared. Neighbouring ids get ports far apart,
+** and none is among those that Linux gives to others' connections (from 32768). */
 static unsigned local_port(uint32_t id) {
   uint64_t hash = (uint32_t)(id * UINT32_C(2654435769));
   return 1024 + (unsigned)(hash * (32768 - 1024) >> 32);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "buffer.h"
 
 #define PROGRAM "mtr-packet"
 #define LOCATION_VARIABLE "MTR_PACKET" /* as mtr itself has it */
@@ -104,10 +105,11 @@ static void bury(struct tr_vantage *v) {
   stop_child(v);
   tr_error_clear(&error);
   if (*said)
-    tr_error_set(&error, TR_PERMISSION,
-                 "mtr-packet ended: %s; it needs the capability net_raw: setcap cap_net_raw+ep on it, "
-                 "or reinstall mtr-tiny",
-                 said);
+    tr_error_set(
+        &error, TR_PERMISSION,
+        "mtr-packet ended: %s; it needs the capability net_raw: setcap cap_net_raw+ep on it, "
+        "or reinstall mtr-tiny",
+        said);
   else
     tr_error_set(&error, TR_CONNECTION, "mtr-packet ended in the middle of a trace; try again");
   while (v->users) {
@@ -204,8 +206,8 @@ static void flush(void *arg) {
   }
 }
 
-int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user, const struct tr_probe *probe,
-                    enum tr_protocol protocol, double wait_time) {
+int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
+                    const struct tr_probe *probe, enum tr_protocol protocol, double wait_time) {
   static const char *const names[] = {"icmp", "udp", "tcp"};
   char address[64], line[256];
   int i = v->first_free;
@@ -214,13 +216,13 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user, const st
   slot->uses++;
   tr_address_write(probe->to, address, sizeof address);
   int length = snprintf(line, sizeof line, "%u send-probe ip-%c %s protocol %s ttl %u timeout %d",
-                        (unsigned)pipe_token(v, i), probe->to->family == AF_INET6 ? '6' : '4', address,
-                        names[protocol], probe->ttl, (int)ceil(wait_time));
+                        (unsigned)pipe_token(v, i), probe->to->family == AF_INET6 ? '6' : '4',
+                        address, names[protocol], probe->ttl, (int)ceil(wait_time));
   if (protocol != TR_PROTOCOL_ICMP)
     length += snprintf(line + length, sizeof line - (size_t)length, " port %u", probe->port);
   if (probe->local_port)
-    length += snprintf(line + length, sizeof line - (size_t)length, " local-port %u",
-                       probe->local_port);
+    length +=
+        snprintf(line + length, sizeof line - (size_t)length, " local-port %u", probe->local_port);
   line[length++] = '\n';
   if (tr_buffer_append(&v->out, line, (size_t)length) != TR_BUFFER_OK) return -1;
   v->first_free = slot->next_free;
@@ -259,8 +261,8 @@ static int open_pipes(struct pipes *p) {
   return 0;
 }
 
-/* 0 or an errno. The child gets no signal blocked or ignored: we may be in a thread with all of them
-** blocked. */
+/* 0 or an errno. The child gets no signal blocked or ignored: we may be in a thread with all of
+** them blocked. */
 static int spawn(const struct pipes *p, pid_t *pid) {
   char *const arguments[] = {(char[]){PROGRAM}, NULL};
   const char *program = getenv(LOCATION_VARIABLE);
@@ -304,8 +306,7 @@ static int start_child(struct tr_vantage *v) {
   close(p.out[1]);
   close(p.complaints[1]);
   v->complaint_length = 0;
-  if (tr_watch_start(v->reactor, &v->from) == 0 &&
-      tr_watch_start(v->reactor, &v->complaints) == 0)
+  if (tr_watch_start(v->reactor, &v->from) == 0 && tr_watch_start(v->reactor, &v->complaints) == 0)
     return 0;
   status = errno;
   stop_child(v);

@@ -1,6 +1,7 @@
-/* vantage: mtr-packet as a child on pipes, mtr-packet(8), which alone holds the privilege that probing needs. One for
-** a reactor, started when it is first needed, shared by all traces, ended with the reactor. It knows probes and their
-** answers, not traces. Lives where its reactor runs. Knows no Lua. */
+/* vantage: mtr-packet as a child on pipes, mtr-packet(8), which alone holds the privilege that
+** probing needs. One for a reactor, started when it is first needed, shared by all traces, ended
+** with the reactor. It knows probes and their answers, not traces. Lives where its reactor runs.
+** Knows no Lua. */
 #ifndef TR_VANTAGE_H
 #define TR_VANTAGE_H
 
@@ -12,8 +13,8 @@
 
 struct tr_vantage;
 
-/* Somebody who sends probes. The functions are called from runs of the reactor. `died`: the child is gone, nothing
-** that was out will be answered; the user was taken off. */
+/* Somebody who sends probes. The functions are called from runs of the reactor. `died`: the
+** child is gone, nothing that was out will be answered; the user was taken off. */
 struct tr_vantage_user {
   void (*answer)(void *arg, uint32_t token, const struct tr_reply *reply);
   void (*died)(void *arg, const struct tr_error *why);
@@ -24,14 +25,15 @@ struct tr_vantage_user {
 /* The reactor's own; NULL: out of memory. */
 struct tr_vantage *tr_vantage_get(struct tr_reactor *r);
 
-/* Starts the child if there is none. 0, or -1 with *error set (not installed, no descriptors, …). */
+/* Starts the child if there is none. 0, or -1 with *error set (not installed, no descriptors,
+** …). */
 int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct tr_error *error);
 
 /* No more callbacks; what the user has out is forgotten. Idempotent. */
 void tr_vantage_leave(struct tr_vantage *v, struct tr_vantage_user *user);
 
 /* Sends a probe; its answer comes by its token. 0, or -1: as many are out as can be. */
-int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user, const struct tr_probe *probe,
-                    enum tr_protocol protocol, double wait_time);
+int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
+                    const struct tr_probe *probe, enum tr_protocol protocol, double wait_time);
 
 #endif
