@@ -14,8 +14,10 @@ CFLAGS     ?= -O2 -g
 
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
-PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract trace trace_flight trace_path replies
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source vantage call exchange reactor thread doorbell
+PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
+  trace_path replies
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange reactor thread doorbell resolver names \
+  vantage survey
 CURL_ROOMS   := exchange reactor
 
 OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)
@@ -30,6 +32,7 @@ LUA_FILES     := $(wildcard lua/traceroute/*.lua)
 LUA_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(LUA_PKG) 2>/dev/null)
 CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
 CURL_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
+CARES_LIBS  := $(or $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null),-lcares)
 CMOCKA      := $(or $(shell $(PKG_CONFIG) --cflags --libs cmocka 2>/dev/null),-lcmocka)
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -49,7 +52,7 @@ build: $(CORE) ## build the core for LUA (lua5.4); the default target
 
 $(CORE): $(OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $(OBJECTS) $(CURL_LIBS) -lm
+	$(LINK) -o $@ $(OBJECTS) $(CURL_LIBS) $(CARES_LIBS) -lm
 
 # A room that knows no Lua does not get to see Lua's headers.
 $(OUT)/csrc/%.o: csrc/%.c $(OUT)/flags
@@ -65,12 +68,18 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
+# What spec/names_spec.lua talks to.
+NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names reactor resolver)
+$(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS)
+
 # What everything is made with: when it changes, everything is made again.
 $(OUT)/flags: FORCE
-	@$(PKG_CONFIG) --exists $(LUA_PKG) libcurl || \
-	  echo "make: pkg-config does not know $(LUA_PKG) or libcurl; 'make deps' installs them" >&2
+	@$(PKG_CONFIG) --exists $(LUA_PKG) libcurl libcares || \
+	  echo "make: pkg-config does not know $(LUA_PKG), libcurl or libcares; 'make deps' installs them" >&2
 	@mkdir -p $(@D)
-	@now=$(call quote,$(COMPILE) $(LUA_CFLAGS) $(LINK) $(CURL_LIBS) $(SOURCES)); \
+	@now=$(call quote,$(COMPILE) $(LUA_CFLAGS) $(LINK) $(CURL_LIBS) $(CARES_LIBS) $(SOURCES)); \
 	  [ "$$now" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$now" > $@
 
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(OUT)/unit/network.d

@@ -356,8 +356,9 @@ static int curl_flags(uint32_t events) {
 int tr_watch_start(struct tr_reactor *r, struct tr_watch *watch) {
   struct epoll_event event;
   memset(&event, 0, sizeof event);
-  event.events = EPOLLIN;
+  event.events = watch->is_writer ? EPOLLIN | EPOLLOUT : EPOLLIN;
   event.data.u64 = mark_of_watch(watch);
+  if (epoll_ctl(r->epoll, EPOLL_CTL_MOD, watch->fd, &event) == 0) return 0;
   return epoll_ctl(r->epoll, EPOLL_CTL_ADD, watch->fd, &event);
 }
 

@@ -29,9 +29,11 @@ struct tr_transfer {
   struct tr_transfer *next, **link;
 };
 
-/* A descriptor of somebody else's. `ready` is called from each run in which it is readable. */
+/* A descriptor of somebody else's. `ready` is called from each run in which it is readable, or can be
+** written to if that is asked for. */
 struct tr_watch {
   int fd;
+  int is_writer;
   void (*ready)(void *arg);
   void *arg;
 };
@@ -74,7 +76,7 @@ void tr_reactor_stop(struct tr_transfer *t);
 /* Goes on with a transfer whose write function paused it; may be called outside of a run. */
 void tr_reactor_resume(struct tr_transfer *t);
 
-/* 0, or -1: no descriptors or memory left. */
+/* 0, or -1: no descriptors or memory left. Again, to change what is asked for. */
 int tr_watch_start(struct tr_reactor *r, struct tr_watch *watch);
 void tr_watch_stop(struct tr_reactor *r, struct tr_watch *watch); /* before its fd is closed */
 

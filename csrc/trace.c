@@ -241,9 +241,7 @@ static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct 
     wake(t, target);
   } else if (reply->answer == TR_ANSWER_UNSENDABLE) {
     t->counts.sent--;
-    if (!target) return;
-    tr_trace_path_take_back(&target->path, slot->ttl);
-    end(t, target, 1, now);
+    if (target) end(t, target, 1, now);
   } else {
     if (reply->answer == TR_ANSWER_SILENT)
       t->counts.lost++;
@@ -314,18 +312,14 @@ static void grow_old(struct tr_trace *t, double now) {
   }
 }
 
-/* No more targets than probes may be out: each has at least one out, or is about to. */
-static int has_more(const struct tr_trace *t) {
-  return t->waiting && t->counts.targets < t->options.in_flight;
-}
-
 /* Seconds for which nothing may be sent. */
 static double held(const struct tr_trace *t, double now) {
   if (t->flight.out_now >= (unsigned)t->allowed) return HUGE_VAL;
   return fmax(tr_trace_until(t->paused_until, now), tr_trace_until(t->due - t->burst, now));
 }
 
-/* Whose turn it is, and with which TTL; it stays first in its list. NULL: there is none. */
+/* Whose turn it is, and with which TTL; it stays first in its list. NULL: there is none. All that is
+** not awake has a probe out, so there are never more targets in flight than probes may be out. */
 static struct target *choose(struct tr_trace *t, unsigned *ttl) {
   struct target *target;
   for (;;) {
@@ -336,7 +330,7 @@ static struct target *choose(struct tr_trace *t, unsigned *ttl) {
       target->is_awake = 0;
       tr_trace_list_remove(&target->link);
       tr_trace_list_append(&t->ahead, &target->link);
-    } else if (has_more(t) && !ends_at_once(t) && (target = begin(t))) {
+    } else if (t->waiting && !ends_at_once(t) && (target = begin(t))) {
       t->counts.targets++;
       tr_trace_list_append(&t->awake, &target->link);
       target->is_awake = 1;
@@ -390,7 +384,7 @@ int tr_trace_next(struct tr_trace *t, double now, struct tr_probe *probe, double
   }
   *wait = tr_trace_flight_wait(&t->flight, now);
   if (hold == 0) hold = STARVED; /* what is left now could not begin, or not be handed out */
-  if (has_more(t) || !tr_trace_list_is_empty(&t->awake) || !tr_trace_list_is_empty(&t->ahead))
+  if (t->waiting || !tr_trace_list_is_empty(&t->awake) || !tr_trace_list_is_empty(&t->ahead))
     *wait = fmin(*wait, hold);
   return 0;
 }

@@ -177,10 +177,7 @@ int tr_trace_path_answer(struct tr_trace_path *p, unsigned ttl, const struct tr_
     hop->lost++;
   } else {
     struct tr_trace_node *node = find_node(hop, reply);
-    if (!node) {
-      tr_trace_path_take_back(p, ttl);
-      return -1;
-    }
+    if (!node) return -1;
     if (node->labels == 0) keep_labels(node, reply);
     keep_rtt(node, reply->rtt);
   }

@@ -48,7 +48,7 @@ void tr_trace_path_rested(struct tr_trace_path *p, unsigned ttl);
 void tr_trace_path_quiet(struct tr_trace_path *p, unsigned ttl);
 
 /* A packet is out no more: it was never sent; or it was answered or lost, then 0, or -1: there is
-** no memory to keep the answer, and it counts as never sent. */
+** no memory to keep the answer, nothing has changed, and the path can only be ended. */
 void tr_trace_path_take_back(struct tr_trace_path *p, unsigned ttl);
 int tr_trace_path_answer(struct tr_trace_path *p, unsigned ttl, const struct tr_reply *reply);
 

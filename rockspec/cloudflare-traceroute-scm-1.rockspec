@@ -19,6 +19,7 @@ dependencies = {
 external_dependencies = {
   -- No header: luarocks would look in /usr/include alone, and Debian's is in a directory of its machine.
   LIBCURL = { library = "curl" },
+  LIBCARES = { library = "cares" },
 }
 build = {
   type = "builtin",
@@ -27,14 +28,17 @@ build = {
       sources = {
         "csrc/alloc.c",
         "csrc/buffer.c",
+        "csrc/cache.c",
         "csrc/call.c",
         "csrc/contract.c",
+        "csrc/dns.c",
         "csrc/doorbell.c",
         "csrc/error.c",
         "csrc/errtable.c",
         "csrc/exchange.c",
         "csrc/job.c",
         "csrc/module.c",
+        "csrc/names.c",
         "csrc/options.c",
         "csrc/outbox.c",
         "csrc/pace.c",
@@ -42,6 +46,7 @@ build = {
         "csrc/quota.c",
         "csrc/reactor.c",
         "csrc/request.c",
+        "csrc/resolver.c",
         "csrc/response.c",
         "csrc/result.c",
         "csrc/retry.c",
@@ -51,9 +56,9 @@ build = {
         "csrc/thread.c",
       },
       defines = { "_GNU_SOURCE" },
-      incdirs = { "$(LIBCURL_INCDIR)" },
-      libdirs = { "$(LIBCURL_LIBDIR)" },
-      libraries = { "curl", "pthread", "dl" },
+      incdirs = { "$(LIBCURL_INCDIR)", "$(LIBCARES_INCDIR)" },
+      libdirs = { "$(LIBCURL_LIBDIR)", "$(LIBCARES_LIBDIR)" },
+      libraries = { "curl", "cares", "pthread", "dl" },
     },
     ["traceroute"] = "lua/traceroute/init.lua",
     ["traceroute.cqueues"] = "lua/traceroute/cqueues.lua",

@@ -53,7 +53,7 @@ struct network {
   double seconds;        /* virtual, to the end of the last */
   double first_seconds;  /* to the end of the first */
   /* private */
-  double now, wire_least, cpu;
+  double now, wire_least;
   uint64_t order;
   unsigned out;
   struct network_event *event;

@@ -296,6 +296,74 @@ static void test_abort(void **state) {
   tr_trace_free(t);
 }
 
+/* Targets that have something sure to send take turns. */
+static void test_turns(void **state) {
+  (void)state;
+  struct tr_trace *t = fresh(&usual, 4);
+  uint32_t token[4];
+  for (unsigned i = 0; i < 4; i++) {
+    struct tr_probe probe = next(t, START);
+    assert_int_equal(probe.ttl, 1);
+    assert_int_equal(ntohl(probe.to->ip.v4.s_addr), 0xc6336400 + i);
+    token[i] = probe.token;
+  }
+  for (unsigned i = 0; i < 4; i++)
+    answer(t, token[3 - i], TR_ANSWER_EXPIRED, 1, 0.01, START + 0.01);
+  for (unsigned i = 0; i < 8; i++) {
+    struct tr_probe probe = next(t, START + 0.01);
+    assert_int_equal(probe.ttl, i < 4 ? 2 : 1);
+    assert_int_equal(ntohl(probe.to->ip.v4.s_addr), 0xc6336400 + 3 - i % 4);
+  }
+  tr_trace_free(t);
+}
+
+/* Targets may come when all before them have begun, or ended. */
+static void test_add_later(void **state) {
+  (void)state;
+  struct tr_trace_options options = usual;
+  options.packets_per_ttl = 1;
+  for (uint32_t many = 1; many <= 300; many++) {
+    struct tr_trace *t = fresh(&options, 0);
+    uint32_t id = 0;
+    for (int round = 0; round < 3; round++) {
+      struct tr_address a = v4(7);
+      assert_true(tr_trace_is_done(t));
+      for (uint32_t i = 0; i < many; i++)
+        assert_int_equal(tr_trace_add(t, &a, id + i), 0);
+      for (uint32_t i = 0; i < many; i++) {
+        answer(t, next(t, START).token, TR_ANSWER_REACHED, 7, 0.01, START);
+        struct tr_trace_result *result = tr_trace_finished(t);
+        assert_int_equal(result->id, id++);
+        tr_trace_result_free(result);
+      }
+    }
+    tr_trace_free(t);
+  }
+}
+
+/* Who says that there is no route is a node of its own, also beside itself. */
+static void test_no_route_beside(void **state) {
+  (void)state;
+  struct tr_trace_options options = usual;
+  options.max_ttl = 1;
+  struct tr_trace *t = fresh(&options, 1);
+  answer(t, next(t, START).token, TR_ANSWER_EXPIRED, 1, 0.01, START);
+  answer(t, next(t, START).token, TR_ANSWER_NO_ROUTE, 1, 0, START);
+  answer(t, next(t, START).token, TR_ANSWER_NO_ROUTE, 0, 0, START);
+  struct tr_trace_result *result = tr_trace_finished(t);
+  assert_int_equal(result->hop[0].nodes, 3);
+  assert_int_equal(result->hop[0].lost, 0);
+  for (unsigned i = 0; i < 3; i++) {
+    const struct tr_trace_node *node = &result->hop[0].node[i];
+    assert_int_equal(node->count, 1);
+    assert_int_equal(node->is_no_route, i > 0);
+    assert_int_equal(node->address.family, i < 2 ? AF_INET : 0);
+    assert_near(node->mean, i == 0 ? 0.01 : 0);
+  }
+  tr_trace_result_free(result);
+  tr_trace_free(t);
+}
+
 static void test_nothing_to_probe(void **state) {
   (void)state;
   for (int i = 0; i < 3; i++) {
@@ -449,14 +517,15 @@ static void test_free_midway(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_deviation),        cmocka_unit_test(test_deviation_of_large),
-      cmocka_unit_test(test_schedule),         cmocka_unit_test(test_rate),
-      cmocka_unit_test(test_in_flight),        cmocka_unit_test(test_unknown),
-      cmocka_unit_test(test_tokens_wrap),      cmocka_unit_test(test_exhausted),
-      cmocka_unit_test(test_unsendable),       cmocka_unit_test(test_abort),
-      cmocka_unit_test(test_nothing_to_probe), cmocka_unit_test(test_hostile),
-      cmocka_unit_test(test_local_ports),      cmocka_unit_test(test_out_of_memory),
-      cmocka_unit_test(test_free_midway),
+      cmocka_unit_test(test_deviation),       cmocka_unit_test(test_deviation_of_large),
+      cmocka_unit_test(test_schedule),        cmocka_unit_test(test_rate),
+      cmocka_unit_test(test_in_flight),       cmocka_unit_test(test_unknown),
+      cmocka_unit_test(test_tokens_wrap),     cmocka_unit_test(test_exhausted),
+      cmocka_unit_test(test_unsendable),      cmocka_unit_test(test_abort),
+      cmocka_unit_test(test_turns),           cmocka_unit_test(test_add_later),
+      cmocka_unit_test(test_no_route_beside), cmocka_unit_test(test_nothing_to_probe),
+      cmocka_unit_test(test_hostile),         cmocka_unit_test(test_local_ports),
+      cmocka_unit_test(test_out_of_memory),   cmocka_unit_test(test_free_midway),
   };
   return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
 }

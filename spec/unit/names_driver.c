@@ -1,0 +1,126 @@
+/* names_driver: asks names what its standard input says, and prints what it answers, for
+** spec/names_spec.lua. Arguments: servers, timeout in seconds, and optionally the origin zones.
+**
+**   resolve 0|4|6 HOST, reverse ADDRESS, origin ADDRESS   asks; questions are numbered from 1
+**   run              until every question is answered or forgotten
+**   forget N         as if question N's asker were gone
+**   again N          when question N is answered, asks the same once more from within
+**   free N           when question N is answered, frees everything from within; 0: now
+**
+** An answer is a line: its number, "now" (from within the asking) or "later", and the answer. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "names.h"
+
+#define QUESTIONS_MAX 8192
+#define LINE_MAX_BYTES 1024
+
+struct asked {
+  unsigned number;
+  int is_open, is_asking, asks_again, frees;
+  char line[LINE_MAX_BYTES];
+};
+
+static struct asked asked[QUESTIONS_MAX + 1];
+static unsigned count, left;
+static struct tr_names *names;
+
+static void ask(struct asked *one);
+
+static void answered(struct asked *one, const char *text) {
+  printf("%u %s %s\n", one->number, one->is_asking ? "now" : "later", text);
+  if (!one->is_open) printf("%u twice\n", one->number);
+  one->is_open = 0;
+  left--;
+  if (one->asks_again) {
+    one->asks_again = 0;
+    ask(one);
+  }
+  if (one->frees) {
+    tr_names_free(names);
+    names = NULL;
+    left = 0;
+  }
+}
+
+static void on_text(void *arg, const char *text) {
+  answered(arg, text ? text : "-");
+}
+
+static void on_address(void *arg, const struct tr_address *address, const char *why) {
+  char text[INET6_ADDRSTRLEN];
+  if (address) inet_ntop(address->family, &address->ip, text, sizeof text);
+  answered(arg, address ? text : why);
+}
+
+static struct tr_address address_of(const char *text) {
+  struct tr_address address;
+  memset(&address, 0, sizeof address);
+  address.family = strchr(text, ':') ? AF_INET6 : AF_INET;
+  if (inet_pton(address.family, text, &address.ip) != 1) abort();
+  return address;
+}
+
+static void ask(struct asked *one) {
+  char word[16], what[LINE_MAX_BYTES];
+  int family, status;
+  one->is_open = one->is_asking = 1;
+  left++;
+  if (sscanf(one->line, "resolve %d %1000[^\n]", &family, what) == 2) {
+    family = family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
+    status = tr_names_resolve(names, what, family, on_address, one);
+  } else {
+    if (sscanf(one->line, "%15s %1000s", word, what) != 2) abort();
+    struct tr_address address = address_of(what);
+    status = strcmp(word, "reverse") == 0 ? tr_names_reverse(names, &address, on_text, one)
+                                          : tr_names_origin(names, &address, on_text, one);
+  }
+  one->is_asking = 0;
+  if (status != 0) abort();
+}
+
+static void obey(struct tr_reactor *reactor, const char *line) {
+  unsigned number;
+  if (strcmp(line, "run\n") == 0) {
+    while (left > 0)
+      (void)tr_reactor_run(reactor, 10);
+  } else if (sscanf(line, "forget %u", &number) == 1) {
+    tr_names_forget(names, &asked[number]);
+    left -= (unsigned)asked[number].is_open;
+    asked[number].is_open = 0;
+  } else if (sscanf(line, "again %u", &number) == 1) {
+    asked[number].asks_again = 1;
+  } else if (sscanf(line, "free %u", &number) == 1) {
+    if (number > 0) {
+      asked[number].frees = 1;
+      return;
+    }
+    tr_names_free(names);
+    names = NULL;
+    left = 0;
+  } else {
+    struct asked *one = &asked[++count];
+    if (count > QUESTIONS_MAX) abort();
+    one->number = count;
+    memcpy(one->line, line, strlen(line) + 1);
+    ask(one);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc < 3) return 2;
+  struct tr_names_options options = {atof(argv[2]), argc > 4 ? argv[3] : "origin.test",
+                                     argc > 4 ? argv[4] : "origin6.test", argv[1]};
+  struct tr_reactor *reactor = tr_reactor_new();
+  names = reactor ? tr_names_new(reactor, &options) : NULL;
+  if (!names) return 2;
+  char line[LINE_MAX_BYTES];
+  while (fgets(line, sizeof line, stdin))
+    obey(reactor, line);
+  tr_names_free(names);
+  tr_reactor_free(reactor);
+  return 0;
+}
