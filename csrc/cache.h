@@ -1,5 +1,5 @@
-/* cache: answers by key, each until its time, the oldest going first when there are too many. It knows
-** bytes, not what they mean, and gets its clock handed in. Knows no Lua. */
+/* cache: answers by key, each until its time, the oldest going first when there are too many. It
+** knows bytes, not what they mean, and gets its clock handed in. Knows no Lua. */
 #ifndef TR_CACHE_H
 #define TR_CACHE_H
 
@@ -11,8 +11,8 @@ struct tr_cache;
 struct tr_cache *tr_cache_new(size_t max);
 void tr_cache_free(struct tr_cache *cache); /* NULL is fine */
 
-/* Keeps a copy until the clock shows `until`, in place of what the key had. Without memory the key has
-** nothing after: a cache may forget. */
+/* Keeps a copy until the clock shows `until`, in place of what the key had. Without memory the
+** key has nothing after: a cache may forget. */
 void tr_cache_put(struct tr_cache *cache, const char *key, const void *value, size_t size,
                   double until);
 

@@ -149,8 +149,8 @@ static int next_record(struct reader *r, struct record *record) {
   return 0;
 }
 
-/* The chain of aliases is not followed: whoever answers could have said anything in its place. An alias
-** bounds how long the answer holds. */
+/* The chain of aliases is not followed: whoever answers could have said anything in its place.
+** An alias bounds how long the answer holds. */
 int tr_dns_pointer(const unsigned char *answer, size_t length, char *name, unsigned *ttl) {
   struct reader r;
   struct record record;

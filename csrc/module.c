@@ -5,6 +5,7 @@
 #include "errtable.h"
 #include "exchange.h"
 #include "job.h"
+#include "probe.h"
 #include "response.h"
 #include "schema.h"
 #include "version.h"
@@ -26,6 +27,14 @@ static int l_start_in_thread(lua_State *L) {
   return tr_create_start(L, 1);
 }
 
+static int l_survey(lua_State *L) {
+  return tr_probe_start(L, 0);
+}
+
+static int l_survey_in_thread(lua_State *L) {
+  return tr_probe_start(L, 1);
+}
+
 static int l_schema(lua_State *L) {
   tr_schema_push(L);
   return 1;
@@ -34,10 +43,10 @@ static int l_schema(lua_State *L) {
 __attribute__((visibility("default"))) int luaopen_traceroute_core(lua_State *L);
 
 int luaopen_traceroute_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"start", l_start},
-                                       {"start_in_thread", l_start_in_thread},
-                                       {"schema", l_schema},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"start", l_start},   {"start_in_thread", l_start_in_thread},
+      {"survey", l_survey}, {"survey_in_thread", l_survey_in_thread},
+      {"schema", l_schema}, {NULL, NULL}};
   stay_loaded();
   tr_response_register(L);
   tr_errtable_register(L);

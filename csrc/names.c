@@ -1,8 +1,9 @@
 /* names: questions, who asked them, and what is known already; see names.h.
 **
-** What the resolver reports is only written down where it does; askers are told later, outside of it, so
-** that they may do anything, up to freeing all of this. A question that runs out of time leaves its
-** query behind, since c-ares cannot cancel one: when that ends, it fills the cache at most. */
+** What the resolver reports is only written down where it does; askers are told later, outside
+** of it, so that they may do anything, up to freeing all of this. A question that runs out of
+** time leaves its query behind, since c-ares cannot cancel one: when that ends, it fills the
+** cache at most. */
 #include "names.h"
 
 #include <arpa/inet.h>
@@ -53,7 +54,8 @@ struct tr_names {
   struct tr_resolver *resolver;
   struct tr_cache *cache;
   double timeout;
-  char *zone, *zone6;
+  char *zone, *zone6, *servers;
+  int is_attached; /* to the reactor, with which it goes */
   struct tr_timer timer;
   struct list waiting, out, answered;
   unsigned in_flight;
@@ -259,7 +261,9 @@ struct tr_names *tr_names_new(struct tr_reactor *reactor, const struct tr_names_
   names->zone6 = tr_strdup(options->origin6_zone);
   names->cache = tr_cache_new(TR_NAMES_CACHE_MAX);
   names->resolver = tr_resolver_new(reactor, options->timeout, options->servers, move_on, names);
-  if (!names->zone || !names->zone6 || !names->cache || !names->resolver) {
+  names->servers = tr_strdup(options->servers);
+  if (!names->zone || !names->zone6 || !names->cache || !names->resolver ||
+      (options->servers && !names->servers)) {
     tr_names_free(names);
     return NULL;
   }
@@ -277,7 +281,37 @@ void tr_names_free(struct tr_names *names) {
   tr_cache_free(names->cache);
   tr_free(names->zone);
   tr_free(names->zone6);
+  tr_free(names->servers);
   tr_free(names);
+}
+
+static const char key_of_names = 0;
+
+static int is_same_text(const char *a, const char *b) {
+  return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static int is_for(const struct tr_names *names, const struct tr_names_options *options) {
+  return names->timeout == options->timeout && is_same_text(names->servers, options->servers) &&
+         is_same_text(names->zone, options->origin_zone) &&
+         is_same_text(names->zone6, options->origin6_zone);
+}
+
+static void free_attached(void *names) {
+  tr_names_free(names);
+}
+
+struct tr_names *tr_names_get(struct tr_reactor *reactor, const struct tr_names_options *options) {
+  struct tr_names *attached = tr_reactor_attached(reactor, &key_of_names);
+  if (attached && is_for(attached, options)) return attached;
+  struct tr_names *names = tr_names_new(reactor, options);
+  if (names && !attached && tr_reactor_attach(reactor, &key_of_names, names, free_attached) == 0)
+    names->is_attached = 1;
+  return names;
+}
+
+void tr_names_release(struct tr_names *names) {
+  if (!names->is_attached) tr_names_free(names);
 }
 
 /* ---- asking ---- */

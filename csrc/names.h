@@ -1,6 +1,6 @@
-/* names: host names, addresses' names and AS numbers by DNS, without blocking (c-ares), with a cache of
-** the process. It knows questions and answers, not what they are for. It lives where its reactor runs.
-** Knows no Lua. */
+/* names: host names, addresses' names and AS numbers by DNS, without blocking (c-ares), with a
+** cache of the process. It knows questions and answers, not what they are for. It lives where
+** its reactor runs. Knows no Lua. */
 #ifndef TR_NAMES_H
 #define TR_NAMES_H
 
@@ -12,8 +12,8 @@
 ** answered is not kept. The oldest go first. */
 #define TR_NAMES_CACHE_MAX 4096
 
-/* Questions out at once; further ones wait, their time running. The same question asked again while it
-** is out is not sent again. */
+/* Questions out at once; further ones wait, their time running. The same question asked again
+** while it is out is not sent again. */
 #define TR_NAMES_IN_FLIGHT_MAX 64
 
 #define TR_NAME_MAX TR_DNS_NAME_MAX
@@ -31,17 +31,22 @@ struct tr_names_options {
 /* NULL: out of memory, or c-ares could not be set up. Strings are copied. */
 struct tr_names *tr_names_new(struct tr_reactor *reactor, const struct tr_names_options *options);
 
+/* The reactor's own, with its cache, as long as those who hold it ask with the same options;
+** else one for the asker alone. NULL as above. Paired with a release. */
+struct tr_names *tr_names_get(struct tr_reactor *reactor, const struct tr_names_options *options);
+void tr_names_release(struct tr_names *names);
+
 /* Open questions get no answer any more. May be called from an answer. NULL is fine. */
 void tr_names_free(struct tr_names *names);
 
-/* The callbacks come exactly once each, from the reactor or at once from within the asking function
-** (cached), and may ask, forget and free. What they are given is good until they return. A question
-** that finds no answer in time answers with NULL or no address. Asking returns 0, or -1: out of memory,
-** no callback. */
+/* The callbacks come exactly once each, from the reactor or at once from within the asking
+** function (cached), and may ask, forget and free. What they are given is good until they
+** return. A question that finds no answer in time answers with NULL or no address. Asking
+** returns 0, or -1: out of memory, no callback. */
 
-/* family: AF_INET, AF_INET6 or AF_UNSPEC (IPv4 first where both are there). A text that is an address
-** answers itself. /etc/hosts counts. On failure `address` is NULL and `why` is a static text ("no such
-** host", "timed out", …). */
+/* family: AF_INET, AF_INET6 or AF_UNSPEC (IPv4 first where both are there). A text that is an
+** address answers itself. /etc/hosts counts. On failure `address` is NULL and `why` is a static
+** text ("no such host", "timed out", …). */
 typedef void (*tr_names_address_fn)(void *arg, const struct tr_address *address, const char *why);
 int tr_names_resolve(struct tr_names *names, const char *host, int family,
                      tr_names_address_fn answer, void *arg);

@@ -186,9 +186,9 @@ static int option_value(lua_State *L, const struct tr_field *field, struct tr_er
   return refuse(error, field->name);
 }
 
-int tr_options_check(lua_State *L, int index, struct tr_error *error) {
+int tr_options_check(lua_State *L, int index, enum tr_object which, struct tr_error *error) {
   int top = lua_gettop(L);
-  const struct tr_object_fields *object = &tr_contract[TR_OBJECT_options];
+  const struct tr_object_fields *object = &tr_contract[which];
   index = tr_abs_index(L, index);
   tr_error_clear(error);
   if (lua_isnoneornil(L, index)) return 0;
@@ -215,4 +215,36 @@ int tr_options_check(lua_State *L, int index, struct tr_error *error) {
   }
   lua_settop(L, top);
   return status;
+}
+
+/* ---- reading ---- */
+
+void tr_options_push(lua_State *L, int table, const char *name) {
+  if (!lua_istable(L, table)) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_pushstring(L, name);
+  lua_rawget(L, table);
+}
+
+const char *tr_options_text(lua_State *L, int table, const char *name) {
+  tr_options_push(L, table, name);
+  const char *text = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return text;
+}
+
+double tr_options_number(lua_State *L, int table, const char *name, double standard) {
+  tr_options_push(L, table, name);
+  double n = lua_isnil(L, -1) ? standard : (double)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
+int tr_options_flag(lua_State *L, int table, const char *name, int standard) {
+  tr_options_push(L, table, name);
+  int flag = lua_isnil(L, -1) ? standard : lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
 }

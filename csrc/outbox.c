@@ -14,6 +14,7 @@ void tr_piece_free(struct tr_piece *piece) {
   if (!piece) return;
   tr_free(piece->text);
   tr_report_cleanup(&piece->report);
+  if (piece->release) piece->release(piece->load);
   tr_free(piece);
 }
 

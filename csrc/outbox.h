@@ -13,7 +13,9 @@
 
 enum tr_piece_kind {
   TR_PIECE_SLICE, /* a colo result: its text */
-  TR_PIECE_TRY    /* a try ended: its report; `final` if the request is thereby done */
+  TR_PIECE_TRY,   /* a try ended: its report; `final` if the request is thereby done */
+  TR_PIECE_SIGHT, /* of a survey: what came of a target, as its load */
+  TR_PIECE_END    /* of a survey: nothing more comes; the report's error says why, if early */
 };
 
 struct tr_piece {
@@ -23,6 +25,8 @@ struct tr_piece {
   char *text;                   /* of a slice */
   size_t length;
   struct tr_report report;
+  void *load; /* what else it carries, freed by `release` */
+  void (*release)(void *load);
   int final;
   unsigned attempts;     /* tries of this request so far */
   struct tr_piece *next; /* private */

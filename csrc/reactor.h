@@ -29,8 +29,8 @@ struct tr_transfer {
   struct tr_transfer *next, **link;
 };
 
-/* A descriptor of somebody else's. `ready` is called from each run in which it is readable, or can be
-** written to if that is asked for. */
+/* A descriptor of somebody else's. `ready` is called from each run in which it is readable, or
+** can be written to if that is asked for. */
 struct tr_watch {
   int fd;
   int is_writer;

@@ -8,7 +8,7 @@
 #include "alloc.h"
 #include "options.h"
 #include "pace.h"
-#include "target.h"
+#include "targets.h"
 #include "version.h"
 
 #define ACCOUNT 1
@@ -44,36 +44,6 @@ static int refuse(struct tr_error *error, enum tr_kind kind, const char *path,
 static char *keep(lua_State *L, char *text) {
   if (!text) tr_raise_out_of_memory(L);
   return text;
-}
-
-/* ---- reading options (already checked by the schema) ---- */
-
-/* Raw, so that a table's metamethods are never called. NULL when absent; valid while opts is. */
-static const char *option_text(lua_State *L, const char *name) {
-  if (!lua_istable(L, OPTS)) return NULL;
-  lua_pushstring(L, name);
-  lua_rawget(L, OPTS);
-  const char *text = lua_tostring(L, -1);
-  lua_pop(L, 1);
-  return text;
-}
-
-static double option_number(lua_State *L, const char *name, double standard) {
-  if (!lua_istable(L, OPTS)) return standard;
-  lua_pushstring(L, name);
-  lua_rawget(L, OPTS);
-  double n = lua_isnil(L, -1) ? standard : (double)lua_tonumber(L, -1);
-  lua_pop(L, 1);
-  return n;
-}
-
-static int option_flag(lua_State *L, const char *name) {
-  if (!lua_istable(L, OPTS)) return 0;
-  lua_pushstring(L, name);
-  lua_rawget(L, OPTS);
-  int flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
 }
 
 static const char *from_environment(const char *name) {
@@ -123,87 +93,6 @@ static const char *read_account(lua_State *L, struct tr_error *error) {
   return account;
 }
 
-/* ---- targets ---- */
-
-/* The target at the top of the stack; popped. Added to the array at `asked` unless the set at
-** `seen` has it. */
-static int add_target(lua_State *L, int asked, int seen, size_t place, struct tr_error *error) {
-  char path[32] = "targets", canonical[TR_TARGET_MAX + 1], hint[2 * TR_TARGET_MAX];
-  if (place) snprintf(path, sizeof path, "targets[%lu]", (unsigned long)place);
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s", luaL_typename(L, -1));
-    memcpy(error->path, path, sizeof path);
-    return -1;
-  }
-  size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
-  const char *fault = tr_target_fault(text, length, hint, sizeof hint);
-  if (fault) {
-    char shown[64];
-    tr_excerpt(shown, sizeof shown, text, length);
-    tr_error_set(error, TR_INVALID_REQUEST, "\"%s\" is %s", shown, fault);
-    memcpy(error->path, path, sizeof path);
-    return -1;
-  }
-  tr_target_canonical(text, length, canonical);
-  lua_pushstring(L, canonical);
-  lua_pushvalue(L, -1);
-  lua_rawget(L, seen);
-  int is_new = lua_isnil(L, -1);
-  lua_pop(L, 1);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, seen);
-  if (is_new)
-    lua_rawseti(L, asked, (int)tr_raw_length(L, asked) + 1);
-  else
-    lua_pop(L, 1);
-  return 0;
-}
-
-/* Whether a table is an array of that length and nothing else, which would be left out unseen. */
-static int is_array(lua_State *L, int table, size_t length) {
-  size_t members = 0;
-  lua_pushnil(L);
-  while (lua_next(L, table)) {
-    lua_pop(L, 1);
-    members++;
-  }
-  return members == length;
-}
-
-/* Pushes the array of targets without repeats. */
-static int read_targets(lua_State *L, struct tr_error *error) {
-  lua_newtable(L);
-  int asked = lua_gettop(L);
-  lua_newtable(L);
-  int seen = asked + 1;
-  if (lua_type(L, TARGETS) == LUA_TSTRING) {
-    lua_pushvalue(L, TARGETS);
-    if (add_target(L, asked, seen, 0, error) != 0) return -1;
-  } else if (lua_istable(L, TARGETS)) {
-    size_t length = tr_raw_length(L, TARGETS);
-    if (!is_array(L, TARGETS, length))
-      return refuse(error, TR_INVALID_REQUEST, "targets",
-                    "array of strings expected, got a table with other keys or gaps");
-    if (length == 0)
-      return refuse(error, TR_INVALID_REQUEST, "targets", "at least one target expected, got none");
-    if (length > TR_TARGETS_MAX)
-      return refuse(error, TR_INVALID_REQUEST, "targets",
-                    "more than 100000 targets; make several calls");
-    for (size_t i = 1; i <= length; i++) {
-      lua_rawgeti(L, TARGETS, (int)i);
-      if (add_target(L, asked, seen, i, error) != 0) return -1;
-    }
-  } else {
-    tr_error_set(error, TR_INVALID_REQUEST, "string or array of strings expected, got %s",
-                 lua_isnone(L, TARGETS) ? "nothing" : luaL_typename(L, TARGETS));
-    snprintf(error->path, sizeof error->path, "targets");
-    return -1;
-  }
-  lua_settop(L, asked);
-  return 0;
-}
-
 /* ---- bodies ---- */
 
 static int read_colos(lua_State *L, struct tr_error *error) {
@@ -246,7 +135,7 @@ static void push_body_tail(lua_State *L) {
   if (lua_istable(L, OPTS)) lua_rawget(L, OPTS);
   luaL_Buffer out;
   size_t count = lua_istable(L, colos) ? tr_raw_length(L, colos) : 0;
-  const char *packet_type = option_text(L, "packet_type");
+  const char *packet_type = tr_options_text(L, OPTS, "packet_type");
   int members = 0;
   luaL_buffinit(L, &out);
   /* The service refuses an empty list: no colos means all of them, said by leaving the key out. */
@@ -263,7 +152,7 @@ static void push_body_tail(lua_State *L) {
     members++;
   }
   for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
-    double n = option_number(L, integers[i], -1);
+    double n = tr_options_number(L, OPTS, integers[i], -1);
     char text[64];
     if (n < 0) continue;
     snprintf(text, sizeof text, "%s\"%s\":%d", members++ ? "," : "", integers[i], (int)n);
@@ -309,9 +198,9 @@ static void choose_credentials(lua_State *L, struct credentials *c) {
   c->token_from = "token";
   c->email_from = "email";
   c->key_from = "key";
-  c->token = option_text(L, "token");
-  c->email = option_text(L, "email");
-  c->key = option_text(L, "key");
+  c->token = tr_options_text(L, OPTS, "token");
+  c->email = tr_options_text(L, OPTS, "email");
+  c->key = tr_options_text(L, OPTS, "key");
   if (c->token) return;
   if (!c->email && !c->key) {
     c->token = from_environment(c->token_from = "CLOUDFLARE_API_TOKEN");
@@ -368,12 +257,12 @@ static int read_credentials(lua_State *L, struct tr_plan *plan, struct tr_error 
 
 static int read_url(lua_State *L, const char *account, struct tr_endpoint *endpoint,
                     struct tr_error *error) {
-  const char *base = option_text(L, "base_url");
+  const char *base = tr_options_text(L, OPTS, "base_url");
   if (!base) base = from_environment("CLOUDFLARE_BASE_URL");
   if (!base) base = BASE_URL;
   if (has_control(base))
     return refuse(error, TR_INVALID_REQUEST, "base_url", "holds a control character");
-  endpoint->insecure = option_flag(L, "insecure");
+  endpoint->insecure = tr_options_flag(L, OPTS, "insecure", 0);
   if (tr_exchange_check_url(base, endpoint->insecure, error) != 0) return -1;
   size_t length = strlen(base);
   while (length && base[length - 1] == '/')
@@ -388,9 +277,9 @@ static int read_url(lua_State *L, const char *account, struct tr_endpoint *endpo
 /* Long enough for a trace whose probes all go unanswered one after another, for each round of
 ** requests, and for the windows that the pace makes a long call wait. */
 static double default_timeout(lua_State *L, const struct tr_plan *plan) {
-  double one = TIMEOUT_BASE + option_number(L, "max_ttl", MAX_TTL) *
-                                  option_number(L, "packets_per_ttl", PACKETS_PER_TTL) *
-                                  option_number(L, "wait_time", WAIT_TIME);
+  double one = TIMEOUT_BASE + tr_options_number(L, OPTS, "max_ttl", MAX_TTL) *
+                                  tr_options_number(L, OPTS, "packets_per_ttl", PACKETS_PER_TTL) *
+                                  tr_options_number(L, OPTS, "wait_time", WAIT_TIME);
   if (one < TIMEOUT_LEAST) one = TIMEOUT_LEAST;
   if (one > TIMEOUT_MOST) one = TIMEOUT_MOST;
   unsigned rounds = (plan->requests + plan->concurrency - 1) / plan->concurrency;
@@ -401,29 +290,29 @@ static double default_timeout(lua_State *L, const struct tr_plan *plan) {
 
 static int read_transport(lua_State *L, struct tr_plan *plan, struct tr_error *error) {
   struct tr_endpoint *endpoint = &plan->endpoint;
-  const char *proxy = option_text(L, "proxy"), *agent = option_text(L, "user_agent");
-  const char *ca_file = option_text(L, "ca_file");
+  const char *proxy = tr_options_text(L, OPTS, "proxy"),
+             *agent = tr_options_text(L, OPTS, "user_agent");
+  const char *ca_file = tr_options_text(L, OPTS, "ca_file");
   if (proxy && tr_exchange_check_proxy(proxy, error) != 0) return -1;
   if (proxy) endpoint->proxy = keep(L, tr_strdup(proxy));
   if (ca_file) endpoint->ca_file = keep(L, tr_strdup(ca_file));
   endpoint->user_agent = keep(L, tr_strdup(agent ? agent : "cloudflare-traceroute/" TR_VERSION));
-  endpoint->connect_timeout = option_number(L, "connect_timeout", CONNECT_TIMEOUT);
-  endpoint->max_bytes = (size_t)option_number(L, "max_response_bytes", MAX_RESPONSE_BYTES);
-  plan->concurrency = (unsigned)option_number(L, "concurrency", CONCURRENCY);
-  plan->retries = (int)option_number(L, "retries", RETRIES);
-  plan->quota = (int)option_number(L, "quota", TR_PACE_QUOTA);
-  plan->try_timeout = option_number(L, "try_timeout", 0);
-  plan->timeout = option_number(L, "timeout", default_timeout(L, plan));
+  endpoint->connect_timeout = tr_options_number(L, OPTS, "connect_timeout", CONNECT_TIMEOUT);
+  endpoint->max_bytes =
+      (size_t)tr_options_number(L, OPTS, "max_response_bytes", MAX_RESPONSE_BYTES);
+  plan->concurrency = (unsigned)tr_options_number(L, OPTS, "concurrency", CONCURRENCY);
+  plan->retries = (int)tr_options_number(L, OPTS, "retries", RETRIES);
+  plan->quota = (int)tr_options_number(L, OPTS, "quota", TR_PACE_QUOTA);
+  plan->try_timeout = tr_options_number(L, OPTS, "try_timeout", 0);
+  plan->timeout = tr_options_number(L, OPTS, "timeout", default_timeout(L, plan));
   return 0;
 }
 
 static enum tr_validate read_validate(lua_State *L) {
-  const char *text = option_text(L, "validate");
+  const char *text = tr_options_text(L, OPTS, "validate");
   enum tr_validate mode = TR_VALIDATE_STRICT;
   if (text) return strcmp(text, "lenient") == 0 ? TR_VALIDATE_LENIENT : mode;
-  if (!lua_istable(L, OPTS)) return mode;
-  lua_pushliteral(L, "validate");
-  lua_rawget(L, OPTS);
+  tr_options_push(L, OPTS, "validate");
   if (lua_isboolean(L, -1)) mode = TR_VALIDATE_NONE;
   lua_pop(L, 1);
   return mode;
@@ -432,9 +321,9 @@ static enum tr_validate read_validate(lua_State *L) {
 int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error) {
   tr_error_clear(error);
   luaL_checkstack(L, 20, "too many values");
-  if (tr_options_check(L, OPTS, error) != 0) return -1;
+  if (tr_options_check(L, OPTS, TR_OBJECT_options, error) != 0) return -1;
   const char *account = read_account(L, error);
-  if (!account || read_targets(L, error) != 0) return -1;
+  if (!account || tr_targets_read(L, TARGETS, error) != 0) return -1;
   int asked = lua_gettop(L);
   if (lua_istable(L, OPTS) && read_colos(L, error) != 0) return -1;
   if (read_credentials(L, &request->plan, error) != 0) return -1;
@@ -443,10 +332,6 @@ int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *e
   if (read_transport(L, &request->plan, error) != 0) return -1;
   request->validate = read_validate(L);
   lua_settop(L, asked);
-  lua_pushnil(L);
-  if (!lua_istable(L, OPTS)) return 0;
-  lua_pop(L, 1);
-  lua_pushliteral(L, "on_progress");
-  lua_rawget(L, OPTS);
+  tr_options_push(L, OPTS, "on_progress");
   return 0;
 }

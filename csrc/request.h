@@ -7,7 +7,6 @@
 #include "schema.h"
 
 #define TR_TARGETS_PER_REQUEST 10 /* the service's bound */
-#define TR_TARGETS_MAX 100000     /* of one call: at the service's pace these take 42 minutes */
 
 struct tr_request {
   struct tr_plan plan; /* zeroed before; the caller cleans it up, whatever happens */

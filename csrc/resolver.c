@@ -19,8 +19,8 @@
 #define TYPE_PTR 12
 #define TYPE_TXT 16
 
-/* c-ares tries twice, the second time for twice as long; that takes a bit less than all of the time, so
-** that what it knows by then still counts. */
+/* c-ares tries twice, the second time for twice as long; that takes a bit less than all of the
+** time, so that what it knows by then still counts. */
 #define FIRST_TRY (0.9 / 3)
 
 struct socket {

@@ -1,5 +1,5 @@
-/* resolver: c-ares on a reactor: its sockets, its times, and what its reports say. One query in, one
-** report out; it keeps nothing. Only this room includes c-ares. Knows no Lua. */
+/* resolver: c-ares on a reactor: its sockets, its times, and what its reports say. One query in,
+** one report out; it keeps nothing. Only this room includes c-ares. Knows no Lua. */
 #ifndef TR_RESOLVER_H
 #define TR_RESOLVER_H
 
@@ -15,16 +15,16 @@ struct tr_found {
   char text[TR_DNS_NAME_MAX]; /* of POINTER and ORIGIN; empty: none */
 };
 
-/* Comes exactly once for each query, from a run or at once from within the asking; must not free the
-** resolver. `seconds` is how long it holds, 0: not beyond this query. `found` is NULL when the resolver
-** is being freed. */
+/* Comes exactly once for each query, from a run or at once from within the asking; must not free
+** the resolver. `seconds` is how long it holds, 0: not beyond this query. `found` is NULL when
+** the resolver is being freed. */
 typedef void (*tr_resolver_fn)(void *arg, const struct tr_found *found, double seconds);
 
 struct tr_resolver;
 
-/* Gives up on a query when its server has been silent for so many seconds, or a bit less. `after` is
-** called from each run in which reports may have come, when it is over: it may free the resolver. NULL:
-** out of memory, or c-ares could not be set up. */
+/* Gives up on a query when its server has been silent for so many seconds, or a bit less.
+** `after` is called from each run in which reports may have come, when it is over: it may free
+** the resolver. NULL: out of memory, or c-ares could not be set up. */
 struct tr_resolver *tr_resolver_new(struct tr_reactor *reactor, double timeout, const char *servers,
                                     void (*after)(void *arg), void *arg);
 void tr_resolver_free(struct tr_resolver *r); /* NULL is fine */

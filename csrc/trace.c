@@ -318,8 +318,9 @@ static double held(const struct tr_trace *t, double now) {
   return fmax(tr_trace_until(t->paused_until, now), tr_trace_until(t->due - t->burst, now));
 }
 
-/* Whose turn it is, and with which TTL; it stays first in its list. NULL: there is none. All that is
-** not awake has a probe out, so there are never more targets in flight than probes may be out. */
+/* Whose turn it is, and with which TTL; it stays first in its list. NULL: there is none. All
+** that is not awake has a probe out, so there are never more targets in flight than probes may
+** be out. */
 static struct target *choose(struct tr_trace *t, unsigned *ttl) {
   struct target *target;
   for (;;) {
