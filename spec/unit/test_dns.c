@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <arpa/inet.h>
@@ -264,12 +264,14 @@ static void test_any_bytes(void **state) {
     }
     answer[at] = before;
   }
-  srand(1);
+  uint32_t seed = 1;
   for (int round = 0; round < 20000; round++) {
     unsigned char random[512];
     memcpy(random, answer, length);
-    for (int i = 0; i < 6; i++)
-      random[(size_t)rand() % length] = (unsigned char)rand();
+    for (int i = 0; i < 6; i++) {
+      seed = seed * 1664525u + 1013904223u;
+      random[(seed >> 8) % length] = (unsigned char)(seed >> 24);
+    }
     assert_well_formed(random, length);
   }
 }
