@@ -72,7 +72,7 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names reactor resolver)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS)
+	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm
 
 # What everything is made with: when it changes, everything is made again.
 $(OUT)/flags: FORCE

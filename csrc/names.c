@@ -59,7 +59,7 @@ struct tr_names {
   struct tr_timer timer;
   struct list waiting, out, answered;
   unsigned in_flight;
-  int *is_gone; /* set while answers are handed out: tells that we were freed */
+  int is_telling, is_freed; /* freed while askers are told: the last bit goes after them */
   struct question *bucket[BUCKETS];
 };
 
@@ -154,8 +154,7 @@ static void tell(const struct asker *asker, enum tr_query kind, const struct tr_
 
 /* -1: an asker freed us. */
 static int tell_all(struct tr_names *names) {
-  int is_gone = 0;
-  names->is_gone = &is_gone;
+  names->is_telling = 1;
   while (names->answered.first) {
     struct question *question = names->answered.first;
     struct asker *asker = question->askers;
@@ -170,9 +169,12 @@ static int tell_all(struct tr_names *names) {
     enum tr_query kind = question->kind;
     tr_free(asker);
     tell(&one, kind, &found);
-    if (is_gone) return -1;
+    if (names->is_freed) {
+      tr_free(names);
+      return -1;
+    }
   }
-  names->is_gone = NULL;
+  names->is_telling = 0;
   return 0;
 }
 
@@ -272,7 +274,6 @@ struct tr_names *tr_names_new(struct tr_reactor *reactor, const struct tr_names_
 
 void tr_names_free(struct tr_names *names) {
   if (!names) return;
-  if (names->is_gone) *names->is_gone = 1;
   tr_resolver_free(names->resolver);
   tr_timer_stop(&names->timer);
   free_list(&names->waiting);
@@ -282,7 +283,8 @@ void tr_names_free(struct tr_names *names) {
   tr_free(names->zone);
   tr_free(names->zone6);
   tr_free(names->servers);
-  tr_free(names);
+  names->is_freed = 1;
+  if (!names->is_telling) tr_free(names);
 }
 
 static const char key_of_names = 0;

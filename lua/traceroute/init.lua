@@ -19,15 +19,16 @@ local function failure(fields)
   return setmetatable(fields, core.error_metatable)
 end
 
-local function start(account, targets, opts, waits)
+-- Inside nginx `in_thread` makes the job, elsewhere `here`.
+local function start(here, in_thread, opts, waits, ...)
   if not nginx then
-    return core.start(account, targets, opts)
+    return here(...)
   end
   local refusal = nginx.refusal(waits)
   if refusal then
     return nil, failure { kind = "invalid_request", message = refusal }
   end
-  local job, err = core.start_in_thread(account, targets, opts)
+  local job, err = in_thread(...)
   if not job then
     return nil, err
   end
@@ -57,7 +58,16 @@ end
 ---@return traceroute.Job? job nil when the arguments cannot be used; nothing was sent then
 ---@return traceroute.Error? err
 function traceroute.start(account, targets, opts)
-  return start(account, targets, opts, false)
+  return start(core.start, core.start_in_thread, opts, false, account, targets, opts)
+end
+
+--- Starts traceroutes from this machine and returns at once. Needs mtr-packet (Debian's mtr-tiny), no account.
+---@param targets string|string[] host names, IPv4 or IPv6 addresses; each is traced once
+---@param opts? traceroute.ProbeOptions
+---@return traceroute.Job? job nil when the arguments cannot be used; nothing was sent then
+---@return traceroute.Error? err
+function traceroute.survey(targets, opts)
+  return start(core.survey, core.survey_in_thread, nil, false, targets, opts)
 end
 
 --- Waits for a job that was started: blocks in a script, yields in nginx. An interrupt (Ctrl-C) cancels the job and
@@ -96,7 +106,22 @@ end
 ---@return traceroute.Error? err nil when everything arrived
 ---@return traceroute.Info info how each request went
 function traceroute.create(account, targets, opts)
-  local job, err = start(account, targets, opts, true)
+  local job, err = start(core.start, core.start_in_thread, opts, true, account, targets, opts)
+  if not job then
+    return nil, err, { dropped = {} }
+  end
+  return traceroute.wait(job)
+end
+
+--- Runs traceroutes from this machine and waits for them: the same tables as from `create`, with one colo, this
+--- one. Needs mtr-packet (Debian's mtr-tiny), which alone holds the privilege, and no account.
+---@param targets string|string[] host names, IPv4 or IPv6 addresses; each is traced once
+---@param opts? traceroute.ProbeOptions
+---@return traceroute.Result? result one entry a target, in the order asked for; nil when nothing was traced
+---@return traceroute.Error? err
+---@return traceroute.Info info
+function traceroute.probe(targets, opts)
+  local job, err = start(core.survey, core.survey_in_thread, nil, true, targets, opts)
   if not job then
     return nil, err, { dropped = {} }
   end

@@ -29,6 +29,7 @@ static unsigned count, left;
 static struct tr_names *names;
 
 static void ask(struct asked *one);
+static void free_names(void);
 
 static void answered(struct asked *one, const char *text) {
   printf("%u %s %s\n", one->number, one->is_asking ? "now" : "later", text);
@@ -39,11 +40,7 @@ static void answered(struct asked *one, const char *text) {
     one->asks_again = 0;
     ask(one);
   }
-  if (one->frees) {
-    tr_names_free(names);
-    names = NULL;
-    left = 0;
-  }
+  if (one->frees) free_names();
 }
 
 static void on_text(void *arg, const char *text) {
@@ -64,46 +61,67 @@ static struct tr_address address_of(const char *text) {
   return address;
 }
 
+/* What follows a word and a space, or NULL: the line has another word. */
+static const char *after(const char *line, const char *word) {
+  size_t length = strlen(word);
+  return strncmp(line, word, length) == 0 && line[length] == ' ' ? line + length + 1 : NULL;
+}
+
+static int ask_line(struct asked *one) {
+  const char *what = after(one->line, "resolve");
+  if (what) {
+    int family = *what == '4' ? AF_INET : *what == '6' ? AF_INET6 : AF_UNSPEC;
+    return tr_names_resolve(names, what + 2, family, on_address, one);
+  }
+  what = after(one->line, "reverse");
+  int is_reverse = what != NULL;
+  if (!what) what = after(one->line, "origin");
+  if (!what) abort();
+  struct tr_address address = address_of(what);
+  return is_reverse ? tr_names_reverse(names, &address, on_text, one)
+                    : tr_names_origin(names, &address, on_text, one);
+}
+
 static void ask(struct asked *one) {
-  char word[16], what[LINE_MAX_BYTES];
-  int family, status;
   one->is_open = one->is_asking = 1;
   left++;
-  if (sscanf(one->line, "resolve %d %1000[^\n]", &family, what) == 2) {
-    family = family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
-    status = tr_names_resolve(names, what, family, on_address, one);
-  } else {
-    if (sscanf(one->line, "%15s %1000s", word, what) != 2) abort();
-    struct tr_address address = address_of(what);
-    status = strcmp(word, "reverse") == 0 ? tr_names_reverse(names, &address, on_text, one)
-                                          : tr_names_origin(names, &address, on_text, one);
-  }
+  if (ask_line(one) != 0) abort();
   one->is_asking = 0;
-  if (status != 0) abort();
+}
+
+static void free_names(void) {
+  tr_names_free(names);
+  names = NULL;
+  left = 0;
+}
+
+static struct asked *numbered(const char *text) {
+  unsigned long number = strtoul(text, NULL, 10);
+  if (number > count) abort();
+  return &asked[number];
 }
 
 static void obey(struct tr_reactor *reactor, const char *line) {
-  unsigned number;
-  if (strcmp(line, "run\n") == 0) {
+  const char *number;
+  if (strcmp(line, "run") == 0) {
     while (left > 0)
       (void)tr_reactor_run(reactor, 10);
-  } else if (sscanf(line, "forget %u", &number) == 1) {
-    tr_names_forget(names, &asked[number]);
-    left -= (unsigned)asked[number].is_open;
-    asked[number].is_open = 0;
-  } else if (sscanf(line, "again %u", &number) == 1) {
-    asked[number].asks_again = 1;
-  } else if (sscanf(line, "free %u", &number) == 1) {
-    if (number > 0) {
-      asked[number].frees = 1;
-      return;
-    }
-    tr_names_free(names);
-    names = NULL;
-    left = 0;
+  } else if ((number = after(line, "forget"))) {
+    struct asked *one = numbered(number);
+    tr_names_forget(names, one);
+    left -= (unsigned)one->is_open;
+    one->is_open = 0;
+  } else if ((number = after(line, "again"))) {
+    numbered(number)->asks_again = 1;
+  } else if ((number = after(line, "free"))) {
+    struct asked *one = numbered(number);
+    if (one == asked)
+      free_names();
+    else
+      one->frees = 1;
   } else {
+    if (count == QUESTIONS_MAX) abort();
     struct asked *one = &asked[++count];
-    if (count > QUESTIONS_MAX) abort();
     one->number = count;
     memcpy(one->line, line, strlen(line) + 1);
     ask(one);
@@ -112,14 +130,16 @@ static void obey(struct tr_reactor *reactor, const char *line) {
 
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
-  struct tr_names_options options = {atof(argv[2]), argc > 4 ? argv[3] : "origin.test",
+  struct tr_names_options options = {strtod(argv[2], NULL), argc > 4 ? argv[3] : "origin.test",
                                      argc > 4 ? argv[4] : "origin6.test", argv[1]};
   struct tr_reactor *reactor = tr_reactor_new();
   names = reactor ? tr_names_new(reactor, &options) : NULL;
   if (!names) return 2;
   char line[LINE_MAX_BYTES];
-  while (fgets(line, sizeof line, stdin))
+  while (fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = '\0';
     obey(reactor, line);
+  }
   tr_names_free(names);
   tr_reactor_free(reactor);
   return 0;

@@ -1,0 +1,274 @@
+-- Names, addresses' names and AS numbers against a real name server on loopback, through a program that
+-- asks what it is told and prints what it is answered.
+
+local dns = require "spec.support.dns"
+local host = require "spec.support.host"
+
+local uv = require "luv"
+
+local RECORDS = {
+  "address=/four.test/192.0.2.4",
+  "address=/both.test/192.0.2.5",
+  "address=/both.test/2001:db8::5",
+  "address=/six.test/2001:db8::6",
+  "host-record=real.test,192.0.2.7",
+  "cname=alias.test,real.test",
+  "ptr-record=9.2.0.192.in-addr.arpa,router.nine.test",
+  "ptr-record=1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa,six.router.test",
+  "ptr-record=11.2.0.192.in-addr.arpa,with space.test",
+  "ptr-record=12.2.0.192.in-addr.arpa,under_score-1.test",
+  "txt-record=1.1.1.1.origin.test,13335 | 1.1.1.0/24 | US | arin | 2010-07-14",
+  "txt-record=2.1.1.1.origin.test,64501 64500 | 1.1.1.0/24 | US | arin | 2010-07-14",
+  "txt-record=3.1.1.1.origin.test,64510 | 1.1.0.0/16 | US | arin |",
+  "txt-record=3.1.1.1.origin.test,64511 | 1.1.1.0/24 | US | arin |",
+  "txt-record=3.1.1.1.origin.test,64512 | 1.1.1.0/24 | US | arin |",
+  "txt-record=4.1.1.1.origin.test,NA | 1.1.1.0/24 | US | arin |",
+  "txt-record=5.1.1.1.origin.test,<script> | 1.1.1.0/24 | US",
+  "txt-record=6.1.1.1.origin.test,4294967296 | 1.1.1.0/24 | US",
+  "txt-record=7.1.1.1.origin.test,4294967295 | 1.1.1.0/24 | US",
+  "txt-record=8.1.1.1.origin.test,64500",
+  "txt-record=9.1.1.1.origin.test,64500 | 1.1.1.0/24 | " .. ("x"):rep(200),
+  "txt-record=9.1.1.1.origin.test," .. ("y"):rep(250),
+  "txt-record=9.1.1.1.origin.test," .. ("z"):rep(250),
+  "txt-record=8.8.8.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.6.8.4.1.0.0.2.origin6.test,15169 | 2001:4860::/32 | US",
+  "local=/test/",
+  "local=/in-addr.arpa/",
+  "local=/ip6.arpa/",
+  "local-ttl=60",
+}
+
+local function driver()
+  local out = os.getenv("OUT") or "build/lua5.4"
+  local sanitize = os.getenv("SANITIZE") or ""
+  local command = "cd %s && env -u MAKEFLAGS -u MAKELEVEL -u LD_PRELOAD "
+    .. "make -s OUT=%s SANITIZE=%s %s/unit/names_driver 2>&1"
+  local said, status = host.run(command:format(
+    host.quote(host.root()), host.quote(out), host.quote(sanitize), host.quote(out)))
+  assert(status == 0, said)
+  return ("%s/%s/unit/names_driver"):format(host.root(), out)
+end
+
+-- A socket that reads nothing, as a name server that never answers, and what closes it.
+local function silent_server()
+  local socket = uv.new_udp()
+  assert(socket:bind("127.0.0.1", 0))
+  return "127.0.0.1:" .. socket:getsockname().port, function()
+    socket:close()
+    uv.run("nowait")
+  end
+end
+
+describe("names", function()
+  local program, server
+
+  setup(function()
+    program = driver()
+    server = dns.start(RECORDS)
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  -- The answers by their questions' numbers: {"now" or "later", text}. Each comes once.
+  local function answers_of(text, status)
+    assert.equal(0, status, text)
+    local answers = {}
+    for line in text:gmatch("[^\n]+") do
+      local number, when, answer = line:match("^(%d+) (%l+) (.*)$")
+      assert.is_string(number, text)
+      answers[tonumber(number)] = answers[tonumber(number)] or {}
+      table.insert(answers[tonumber(number)], when .. " " .. answer)
+    end
+    return answers
+  end
+
+  local function ask_at(address, timeout, lines, before)
+    return answers_of(host.run(("printf '%%s\\n' %s | env -u LD_PRELOAD timeout 60 %s %s %s %s 2>&1"):format(
+      "'" .. table.concat(lines, "' '") .. "'", before or "", program, address, tostring(timeout))))
+  end
+
+  local function ask(lines, ...)
+    return ask_at(server.address, 10, type(lines) == "table" and lines or { lines, ... })
+  end
+
+  local function answer(question)
+    local answers = ask(question, "run")
+    assert.equal(1, #answers)
+    assert.equal(1, #answers[1])
+    return (answers[1][1]:gsub("^%l+ ", ""))
+  end
+
+  it("finds addresses of the family asked for, IPv4 first", function()
+    assert.equal("192.0.2.4", answer("resolve 4 four.test"))
+    assert.equal("192.0.2.4", answer("resolve 0 four.test"))
+    assert.equal("192.0.2.5", answer("resolve 0 both.test"))
+    assert.equal("192.0.2.5", answer("resolve 4 both.test"))
+    assert.equal("2001:db8::5", answer("resolve 6 both.test"))
+    assert.equal("2001:db8::6", answer("resolve 0 six.test"))
+    assert.equal("192.0.2.7", answer("resolve 0 alias.test"))
+    assert.equal("no address of the family asked for", answer("resolve 6 real.test"))
+    assert.equal("no such host", answer("resolve 0 nowhere.test"))
+  end)
+
+  it("takes addresses for themselves, and refuses what is no host name, without asking", function()
+    local answers = ask("resolve 0 192.0.2.200", "resolve 6 2001:DB8::C8", "resolve 6 192.0.2.200", "resolve 4 ::1",
+      "resolve 0 two..dots", "resolve 0 a b", "resolve 0 .", "resolve 0 " .. ("a"):rep(64) .. ".test",
+      "resolve 0 " .. ("a."):rep(127) .. "b", "resolve 0 caf\195\169.test", "resolve 0 a\1b.test", "run")
+    assert.same({ "now 192.0.2.200" }, answers[1])
+    assert.same({ "now 2001:db8::c8" }, answers[2])
+    assert.same({ "now an address of the other family" }, answers[3])
+    assert.same({ "now an address of the other family" }, answers[4])
+    for i = 5, 11 do
+      assert.same({ "now not a host name" }, answers[i], "question " .. i)
+    end
+  end)
+
+  it("knows /etc/hosts", function()
+    assert.equal("127.0.0.1", answer("resolve 4 localhost"))
+  end)
+
+  it("finds the names of addresses, and refuses those with odd bytes", function()
+    assert.equal("router.nine.test", answer("reverse 192.0.2.9"))
+    assert.equal("six.router.test", answer("reverse 2001:db8::1"))
+    assert.equal("under_score-1.test", answer("reverse 192.0.2.12"))
+    assert.equal("-", answer("reverse 192.0.2.11"))
+    assert.equal("-", answer("reverse 192.0.2.13"))
+  end)
+
+  it("finds AS numbers, those of the longest prefix, and no others than numbers", function()
+    assert.equal("AS13335", answer("origin 1.1.1.1"))
+    assert.equal("AS64500 AS64501", answer("origin 1.1.1.2"))
+    assert.equal("AS64511 AS64512", answer("origin 1.1.1.3"))
+    assert.equal("-", answer("origin 1.1.1.4"))
+    assert.equal("-", answer("origin 1.1.1.5"))
+    assert.equal("-", answer("origin 1.1.1.6"))
+    assert.equal("AS4294967295", answer("origin 1.1.1.7"))
+    assert.equal("-", answer("origin 1.1.1.8"))
+    assert.equal("-", answer("origin 1.1.1.100"))
+    assert.equal("AS15169", answer("origin 2001:4860::8888"))
+  end)
+
+  it("asks again over TCP where an answer is too long", function()
+    assert.equal("AS64500", answer("origin 1.1.1.9"))
+    assert.is_true(server:asked("9.1.1.1.origin.test", "TXT") >= 2)
+  end)
+
+  it("does not ask for the origin of what is not public", function()
+    for _, address in ipairs { "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "127.0.0.1", "169.254.1.1",
+                               "100.64.0.1", "100.127.255.255", "0.0.0.0", "224.0.0.1", "255.255.255.255",
+                               "::1", "fe80::1", "fd00::1", "::", "ff02::1", "::ffff:1.1.1.1" } do
+      assert.same({ { "now -" } }, ask("origin " .. address, "run"), address)
+    end
+    for _, address in ipairs { "172.32.0.1", "172.15.0.1", "100.128.0.1", "11.0.0.1", "223.255.255.255" } do
+      assert.same({ { "later -" } }, ask("origin " .. address, "run"), address)
+    end
+  end)
+
+  it("asks once for what is asked at once, and answers the next from its cache", function()
+    local before = { server:asked("four.test", "A"), server:asked("9.2.0.192.in-addr.arpa", "PTR"),
+                     server:asked("7.1.1.1.origin.test", "TXT"), server:asked("nowhere.test", "A") }
+    local lines = {}
+    for _ = 1, 3 do
+      for _ = 1, 20 do
+        lines[#lines + 1] = "resolve 4 four.TEST"
+        lines[#lines + 1] = "reverse 192.0.2.9"
+        lines[#lines + 1] = "origin 1.1.1.7"
+        lines[#lines + 1] = "resolve 4 nowhere.test"
+      end
+      lines[#lines + 1] = "run"
+    end
+    local answers = ask(lines)
+    assert.equal(240, #answers)
+    local expected = { "192.0.2.4", "router.nine.test", "AS4294967295", "no such host" }
+    for i, answered in ipairs(answers) do
+      assert.same({ (i <= 80 and "later " or "now ") .. expected[(i - 1) % 4 + 1] }, answered)
+    end
+    assert.equal(before[1] + 1, server:asked("four.test", "A"))
+    assert.equal(before[2] + 1, server:asked("9.2.0.192.in-addr.arpa", "PTR"))
+    assert.equal(before[3] + 1, server:asked("7.1.1.1.origin.test", "TXT"))
+    assert.equal(before[4] + 1, server:asked("nowhere.test", "A"))
+  end)
+
+  it("answers many more than are out at once", function()
+    local lines = {}
+    for i = 1, 1000 do
+      lines[i] = ("resolve 4 host%d.four.test"):format(i)
+    end
+    lines[1001] = "run"
+    local answers = ask(lines)
+    assert.equal(1000, #answers)
+    for _, answered in ipairs(answers) do
+      assert.same({ "later 192.0.2.4" }, answered)
+    end
+  end)
+
+  it("gives up in time where nobody answers, waiting questions too", function()
+    local address, close = silent_server()
+    finally(close)
+    local lines = { "reverse 192.0.2.1", "origin 1.1.1.1" }
+    for i = 3, 200 do
+      lines[i] = ("resolve 0 host%d.test"):format(i)
+    end
+    lines[201] = "run"
+    local began = host.now()
+    local answers = ask_at(address, 0.3, lines)
+    assert.is_true(host.now() - began >= 0.26)
+    assert.is_true(host.now() - began < 5)
+    assert.equal(200, #answers)
+    assert.same({ "later -" }, answers[1])
+    assert.same({ "later -" }, answers[2])
+    for i = 3, 200 do
+      assert.same({ "later timed out" }, answers[i])
+    end
+  end)
+
+  it("does not keep that nobody answered", function()
+    local address, close = silent_server()
+    finally(close)
+    local answers = ask_at(address, 0.1, { "reverse 192.0.2.1", "run", "reverse 192.0.2.1", "run" })
+    assert.same({ { "later -" }, { "later -" } }, answers)
+  end)
+
+  it("says so where no name server is", function()
+    local address, close = silent_server()
+    close()
+    assert.same({ { "later no name server answers" } }, ask_at(address, 10, { "resolve 0 four.test", "run" }))
+  end)
+
+  it("forgets askers, and tells the others", function()
+    local answers = ask("reverse 192.0.2.9", "reverse 192.0.2.9", "reverse 192.0.2.9", "forget 2", "reverse 192.0.2.12",
+      "forget 4", "run")
+    assert.same({ "later router.nine.test" }, answers[1])
+    assert.is_nil(answers[2])
+    assert.same({ "later router.nine.test" }, answers[3])
+    assert.is_nil(answers[4])
+  end)
+
+  it("may be asked from within an answer", function()
+    local answers = ask("reverse 192.0.2.9", "again 1", "run")
+    assert.same({ { "later router.nine.test", "now router.nine.test" } }, answers)
+  end)
+
+  it("may be freed with open questions, and from within an answer", function()
+    assert.same({}, ask("reverse 192.0.2.9", "resolve 0 both.test", "origin 1.1.1.9", "free 0"))
+    local answers = ask("reverse 192.0.2.9", "reverse 192.0.2.9", "resolve 0 both.test", "free 1", "run")
+    assert.same({ "later router.nine.test" }, answers[1])
+    assert.is_nil(answers[2])
+  end)
+
+  it("leaks nothing and touches nothing that is not its own", function()
+    if os.getenv("SANITIZE") == "1" then
+      return -- the sanitizer looked at all of the above
+    end
+    local address, close = silent_server()
+    finally(close)
+    local valgrind = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect "
+      .. "--show-leak-kinds=definite,indirect"
+    ask_at(server.address, 20, { "reverse 192.0.2.9", "resolve 0 both.test", "origin 1.1.1.3", "origin 1.1.1.9",
+      "resolve 0 nowhere.test", "reverse 192.0.2.11", "run", "reverse 192.0.2.9", "reverse 192.0.2.12", "free 8",
+      "run" }, valgrind)
+    ask_at(address, 0.2, { "reverse 192.0.2.9", "resolve 0 both.test", "run", "resolve 0 both.test", "forget 3",
+      "origin 1.1.1.3" }, valgrind)
+  end)
+end)
