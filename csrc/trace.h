@@ -20,7 +20,7 @@
 #define TR_TRACE_GRACE 1.0
 
 /* What may go out at once after a pause: so many seconds' worth of `rate`, and one at least. */
-#define TR_TRACE_BURST 0.05
+#define TR_TRACE_BURST 0.005
 
 enum tr_protocol { TR_PROTOCOL_ICMP, TR_PROTOCOL_UDP, TR_PROTOCOL_TCP };
 

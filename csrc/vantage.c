@@ -220,7 +220,8 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
                         address, names[protocol], probe->ttl, (int)ceil(wait_time));
   if (protocol != TR_PROTOCOL_ICMP)
     length += snprintf(line + length, sizeof line - (size_t)length, " port %u", probe->port);
-  if (probe->local_port)
+  /* mtr-packet 0.95 does not know an IPv6 probe again whose ports are both given. */
+  if (probe->local_port && probe->to->family == AF_INET)
     length +=
         snprintf(line + length, sizeof line - (size_t)length, " local-port %u", probe->local_port);
   line[length++] = '\n';
