@@ -27,7 +27,7 @@ OBJECTS       := $(SOURCES:%.c=$(OUT)/%.o)
 PLAIN_OBJECTS := $(filter $(PLAIN_ROOMS:%=$(OUT)/csrc/%.o),$(OBJECTS))
 UNIT_TESTS    := $(patsubst spec/%.c,$(OUT)/%,$(wildcard spec/unit/test_*.c))
 ROCKSPEC      := rockspec/cloudflare-traceroute-scm-1.rockspec
-LUA_FILES     := $(wildcard lua/traceroute/*.lua)
+LUA_FILES     := $(sort $(shell find lua -name '*.lua'))
 
 LUA_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(LUA_PKG) 2>/dev/null)
 CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
@@ -156,13 +156,14 @@ LUA_DIR     = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/traceroute
 CORE_DIR    = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/traceroute
 
 install: build ## install for LUA under PREFIX (/usr/local), below DESTDIR
-	install -d "$(LUA_DIR)" "$(CORE_DIR)"
-	install -m 644 $(LUA_FILES) "$(LUA_DIR)"
+	install -d "$(CORE_DIR)"
+	@set -e; for file in $(LUA_FILES:lua/traceroute/%=%); do \
+	  install -D -m 644 "lua/traceroute/$$file" "$(LUA_DIR)/$$file"; done
 	install -m 755 $(CORE) "$(CORE_DIR)"
 
 uninstall: ## remove what install put there
 	rm -f $(LUA_FILES:lua/traceroute/%="$(LUA_DIR)"/%) "$(CORE_DIR)/core.so"
-	-rmdir "$(LUA_DIR)" "$(CORE_DIR)"
+	-find "$(LUA_DIR)" "$(CORE_DIR)" -type d -empty -delete
 
 ##@ Other
 

@@ -17,7 +17,7 @@
 
 #define PROGRAM "mtr-packet"
 #define LOCATION_VARIABLE "MTR_PACKET" /* as mtr itself has it */
-#define OUT_MAX (256 * 1024)           /* bytes of commands that wait for the pipe */
+#define OUT_MAX ((size_t)256 * 1024)   /* bytes of commands that wait for the pipe */
 #define FLUSH_SECONDS 0.002            /* until a full pipe is tried again */
 #define COMPLAINT_MAX 200
 

@@ -137,19 +137,34 @@ static void test_schedule(void **state) {
 static void test_rate(void **state) {
   (void)state;
   struct tr_trace_options options = usual;
-  options.rate = 100; /* 5 at once */
+  options.rate = 1000; /* 5 at once */
   struct tr_trace *t = fresh(&options, 50);
   for (int i = 0; i < 5; i++)
     (void)next(t, START);
+  assert_near(no_next(t, START), 0.001);
+  assert_near(no_next(t, START + 0.0004), 0.0006);
+  (void)next(t, START + 0.001);
+  assert_near(no_next(t, START + 0.001), 0.001);
+  for (int i = 0; i < 3; i++)
+    (void)next(t, START + 0.004);
+  assert_near(no_next(t, START + 0.004), 0.001);
+  for (int i = 0; i < 5; i++) /* an idle hour saves up no more than a burst */
+    (void)next(t, START + 0.03);
+  assert_near(no_next(t, START + 0.03), 0.001);
+  tr_trace_free(t);
+}
+
+/* Where the burst comes to less than a packet they go out one by one. */
+static void test_slow_rate(void **state) {
+  (void)state;
+  struct tr_trace_options options = usual;
+  options.rate = 100;
+  struct tr_trace *t = fresh(&options, 50);
+  (void)next(t, START);
   assert_near(no_next(t, START), 0.01);
-  assert_near(no_next(t, START + 0.004), 0.006);
   (void)next(t, START + 0.01);
   assert_near(no_next(t, START + 0.01), 0.01);
-  for (int i = 0; i < 3; i++)
-    (void)next(t, START + 0.04);
-  assert_near(no_next(t, START + 0.04), 0.01);
-  for (int i = 0; i < 5; i++) /* an idle hour saves up no more than a burst */
-    (void)next(t, START + 0.3);
+  (void)next(t, START + 0.3);
   assert_near(no_next(t, START + 0.3), 0.01);
   tr_trace_free(t);
 }
@@ -517,15 +532,25 @@ static void test_free_midway(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_deviation),       cmocka_unit_test(test_deviation_of_large),
-      cmocka_unit_test(test_schedule),        cmocka_unit_test(test_rate),
-      cmocka_unit_test(test_in_flight),       cmocka_unit_test(test_unknown),
-      cmocka_unit_test(test_tokens_wrap),     cmocka_unit_test(test_exhausted),
-      cmocka_unit_test(test_unsendable),      cmocka_unit_test(test_abort),
-      cmocka_unit_test(test_turns),           cmocka_unit_test(test_add_later),
-      cmocka_unit_test(test_no_route_beside), cmocka_unit_test(test_nothing_to_probe),
-      cmocka_unit_test(test_hostile),         cmocka_unit_test(test_local_ports),
-      cmocka_unit_test(test_out_of_memory),   cmocka_unit_test(test_free_midway),
+      cmocka_unit_test(test_deviation),
+      cmocka_unit_test(test_deviation_of_large),
+      cmocka_unit_test(test_schedule),
+      cmocka_unit_test(test_rate),
+      cmocka_unit_test(test_slow_rate),
+      cmocka_unit_test(test_in_flight),
+      cmocka_unit_test(test_unknown),
+      cmocka_unit_test(test_tokens_wrap),
+      cmocka_unit_test(test_exhausted),
+      cmocka_unit_test(test_unsendable),
+      cmocka_unit_test(test_abort),
+      cmocka_unit_test(test_turns),
+      cmocka_unit_test(test_add_later),
+      cmocka_unit_test(test_no_route_beside),
+      cmocka_unit_test(test_nothing_to_probe),
+      cmocka_unit_test(test_hostile),
+      cmocka_unit_test(test_local_ports),
+      cmocka_unit_test(test_out_of_memory),
+      cmocka_unit_test(test_free_midway),
   };
   return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
 }
