@@ -4,6 +4,7 @@
 #include "errtable.h"
 #include "exchange.h"
 #include "job.h"
+#include "preview.h"
 #include "response.h"
 #include "schema.h"
 #include "version.h"
@@ -21,6 +22,10 @@ static int l_start(lua_State *L) {
   return tr_job_start(L);
 }
 
+static int l_plan(lua_State *L) {
+  return tr_preview_push(L);
+}
+
 static int l_schema(lua_State *L) {
   tr_schema_push(L);
   return 1;
@@ -29,11 +34,13 @@ static int l_schema(lua_State *L) {
 __attribute__((visibility("default"))) int luaopen_traceroute_core(lua_State *L);
 
 int luaopen_traceroute_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"start", l_start}, {"schema", l_schema}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"start", l_start}, {"plan", l_plan}, {"schema", l_schema}, {NULL, NULL}};
   stay_loaded();
   tr_response_register(L);
   tr_errtable_register(L);
   tr_job_register(L);
+  tr_preview_register(L);
   lua_newtable(L);
   tr_set_functions(L, functions);
   tr_job_push_result_metatable(L);

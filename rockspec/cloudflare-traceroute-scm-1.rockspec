@@ -37,6 +37,7 @@ build = {
         "csrc/options.c",
         "csrc/pace.c",
         "csrc/partial.c",
+        "csrc/preview.c",
         "csrc/quota.c",
         "csrc/reactor.c",
         "csrc/request.c",

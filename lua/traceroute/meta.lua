@@ -127,6 +127,14 @@
 ---@class traceroute.Info: { [integer]: traceroute.RequestInfo }
 ---@field dropped string[] paths of fields that had the wrong type
 
+---@class traceroute.Plan what a call would send
+---@field method string
+---@field url string
+---@field headers string[] lines; "***" stands for what a credential may be in
+---@field bodies string[] JSON, one a request
+---@field requests integer
+---@field timeout number seconds for the whole call
+
 ---@class traceroute.Job
 local Job = {}
 
