@@ -30,6 +30,10 @@ for name, module in pairs(rockspec.build.modules) do
   end
 end
 
+for _, path in pairs(rockspec.build.install.bin) do
+  listed[path] = true
+end
+
 for i = 2, #arg do
   if not listed[arg[i]] then
     complain("%s is not listed", arg[i])

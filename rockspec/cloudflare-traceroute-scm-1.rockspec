@@ -15,6 +15,7 @@ supported_platforms = { "linux" }
 dependencies = {
   "lua >= 5.1",
   "lua-cjson",
+  "argparse >= 0.7",
 }
 external_dependencies = {
   -- No header: luarocks would look in /usr/include alone, and Debian's is in a directory of its machine.
@@ -54,6 +55,35 @@ build = {
       libraries = { "curl", "pthread", "dl" },
     },
     ["traceroute"] = "lua/traceroute/init.lua",
+    ["traceroute.address"] = "lua/traceroute/address.lua",
+    ["traceroute.analysis"] = "lua/traceroute/analysis.lua",
+    ["traceroute.analysis.diff"] = "lua/traceroute/analysis/diff.lua",
+    ["traceroute.analysis.loss"] = "lua/traceroute/analysis/loss.lua",
+    ["traceroute.analysis.path"] = "lua/traceroute/analysis/path.lua",
+    ["traceroute.analysis.rtt"] = "lua/traceroute/analysis/rtt.lua",
+    ["traceroute.analysis.summary"] = "lua/traceroute/analysis/summary.lua",
+    ["traceroute.cli"] = "lua/traceroute/cli.lua",
+    ["traceroute.cli.arguments"] = "lua/traceroute/cli/arguments.lua",
+    ["traceroute.cli.conditions"] = "lua/traceroute/cli/conditions.lua",
+    ["traceroute.cli.manual"] = "lua/traceroute/cli/manual.lua",
+    ["traceroute.cli.system"] = "lua/traceroute/cli/system.lua",
+    ["traceroute.fields"] = "lua/traceroute/fields.lua",
+    ["traceroute.hops"] = "lua/traceroute/hops.lua",
+    ["traceroute.invalid"] = "lua/traceroute/invalid.lua",
+    ["traceroute.json"] = "lua/traceroute/json.lua",
     ["traceroute.meta"] = "lua/traceroute/meta.lua",
+    ["traceroute.report"] = "lua/traceroute/report.lua",
+    ["traceroute.report.csv"] = "lua/traceroute/report/csv.lua",
+    ["traceroute.report.diff"] = "lua/traceroute/report/diff.lua",
+    ["traceroute.report.dot"] = "lua/traceroute/report/dot.lua",
+    ["traceroute.report.json"] = "lua/traceroute/report/json.lua",
+    ["traceroute.report.markdown"] = "lua/traceroute/report/markdown.lua",
+    ["traceroute.report.prometheus"] = "lua/traceroute/report/prometheus.lua",
+    ["traceroute.report.rows"] = "lua/traceroute/report/rows.lua",
+    ["traceroute.report.table"] = "lua/traceroute/report/table.lua",
+    ["traceroute.text"] = "lua/traceroute/text.lua",
+  },
+  install = {
+    bin = { ["cf-traceroute"] = "lua/traceroute/cli/main.lua" },
   },
 }
