@@ -73,6 +73,7 @@ build = {
     ["traceroute.json"] = "lua/traceroute/json.lua",
     ["traceroute.meta"] = "lua/traceroute/meta.lua",
     ["traceroute.report"] = "lua/traceroute/report.lua",
+    ["traceroute.report.both_ways"] = "lua/traceroute/report/both_ways.lua",
     ["traceroute.report.csv"] = "lua/traceroute/report/csv.lua",
     ["traceroute.report.diff"] = "lua/traceroute/report/diff.lua",
     ["traceroute.report.dot"] = "lua/traceroute/report/dot.lua",
