@@ -64,12 +64,12 @@ loss on the way there: 20.0% from hop 4 on (AS64501)
       end
     end
     assert.equal(8, bars)
-    assert.truthy(drawn:find("\n2  core.transit.exam…  AS64500  ", 1, true))
+    assert.truthy(drawn:find("\n2  core.transit.exa…  AS64500  ", 1, true), drawn)
     drawn = both_ways(forward(there()), BACK, { width = 80 })
     for line in drawn:gmatch("[^\n]+ |[^\n]*") do
       assert.is_true(text.width(line) <= 80, line)
     end
-    assert.truthy(drawn:find("\n2  core.transit.example  ", 1, true))
+    assert.truthy(drawn:find("\n2  core.transit.example  ", 1, true), drawn)
     local six = "2001:db8:1111:2222:3333:4444:5555:6666"
     drawn = both_ways(sample.result(six, sample.path({ ip = six }, { { 3, 0, node(six) } })), BACK, { width = 80 })
     assert.truthy(drawn:find("\n1  " .. six .. "  ", 1, true))

@@ -223,9 +223,9 @@ a.example from den01: changed at hop 1
   it("exits with 2 for arguments that cannot be used", function()
     for _, argv in ipairs { "--frm x", "a.example --max-ttl x", "a.example --type sctp", "a.example --fail-if los>5",
       "a.example --read x", "a.example --fail-if path-changed", "--read x --watch 5", "a.example --times 3",
-      "a.example --watch 0", "a.example --width 10", "a.example --here --from den01", "a.example --here --account x", "a.example --here --dry-run",
-      "a.example --format xml", "a.example --from ,", "a.example --timeout nan", "--read x --dry-run", "--dry-run",
-      "--watch 5", "a.example --max-ttl" } do
+      "a.example --watch 0", "a.example --width 10", "a.example --here --from den01", "a.example --here --account x",
+      "a.example --here --dry-run", "a.example --format xml", "a.example --from ,", "a.example --timeout nan",
+      "--read x --dry-run", "--dry-run", "--watch 5", "a.example --max-ttl" } do
       local status, m = run(argv,
         { answers = GOOD.answers, files = { x = "[]" }, env = { CLOUDFLARE_ACCOUNT_ID = "abc" } })
       assert.equal(2, status, argv)

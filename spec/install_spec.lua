@@ -39,7 +39,8 @@ describe("installed", function()
   local function runs(command, assignments)
     local output, status = bare(command .. " --version", assignments)
     assert.equal("cf-traceroute " .. traceroute.VERSION .. "\n0", output .. status)
-    output, status = bare(command .. " --format csv --read " .. quote(ROOT .. "/spec/support/published.json"), assignments)
+    local published = quote(ROOT .. "/spec/support/published.json")
+    output, status = bare(command .. " --format csv --read " .. published, assignments)
     assert.equal(report.csv(sample.published()) .. 0, output .. status)
   end
 
@@ -57,7 +58,8 @@ describe("installed", function()
     assert.truthy(host.read(share .. "man/man1/cf-traceroute.1"):find("^%.TH CF%-TRACEROUTE 1 "))
     assert.truthy(host.read(share .. "bash-completion/completions/cf-traceroute"):find("complete -F", 1, true))
     assert.truthy(host.read(share .. "zsh/site-functions/_cf-traceroute"):find("^#compdef cf%-traceroute\n"))
-    local listed = host.run("cd " .. quote(ROOT .. "/lua") .. " && find . -name '*.lua' ! -path '*/cli/main.lua' | sort")
+    local listed = host.run("cd " .. quote(ROOT .. "/lua") ..
+      " && find . -name '*.lua' ! -path '*/cli/main.lua' | sort")
     local modules = host.run("cd " .. quote(share .. "lua/" .. VERSION) .. " && find . -type f | sort")
     assert.equal(listed, modules)
     make("uninstall", prefix)
@@ -77,8 +79,8 @@ describe("installed", function()
     it("by luarocks, module and command run", function()
       host.run(("cp -r %s/csrc %s/lua %s/rockspec %s"):format(quote(ROOT), quote(ROOT), quote(ROOT), quote(directory)))
       local tree = directory .. "/tree"
-      local output, status = host.run(("cd %s && luarocks --lua-version %s make --deps-mode=none --tree %s %s 2>&1"):format(
-        quote(directory), VERSION, quote(tree), ROCKSPEC))
+      local make_rock = "cd %s && luarocks --lua-version %s make --deps-mode=none --tree %s %s 2>&1"
+      local output, status = host.run(make_rock:format(quote(directory), VERSION, quote(tree), ROCKSPEC))
       assert.equal(0, status, output)
       runs(quote(tree .. "/bin/cf-traceroute"), ("LUA_PATH=%s LUA_CPATH=%s"):format(
         quote(("%s/share/lua/%s/?.lua;%s/share/lua/%s/?/init.lua;;"):format(tree, VERSION, tree, VERSION)),

@@ -13,7 +13,8 @@ local ROOMS = {
   both_ways = { "both_ways" },
 }
 
----@class traceroute.Report each takes a result (diff: a diff; both_ways: two) and options, and returns a string or nil and an error
+---@class traceroute.Report each takes a result (diff: a diff; both_ways: two results) and options, and
+---returns a string, or nil and an error
 local report = {}
 
 return setmetatable(report, {
