@@ -125,7 +125,7 @@ local function widths_of(lines)
   end
   for _, line in ipairs(lines) do
     for _, node in ipairs(line.hop.nodes) do
-      least = math.max(least, node.name and 0 or #node.ip)
+      least = math.max(least, node.name and node.name ~= node.ip and 0 or #node.ip)
     end
   end
   return widths, math.min(least, widths.host)
