@@ -8,6 +8,7 @@ local invalid = require "traceroute.invalid"
 local list, text, integer, number = fields.list, fields.text, fields.integer, fields.number
 local find = string.find
 
+---@class traceroute.Hops
 local hops = {}
 
 ---@class traceroute.Record one node of one hop, or a hop without any; unknown fields are nil
@@ -48,7 +49,7 @@ local hops = {}
 
 ---The paths of a result, in order.
 ---@param result traceroute.Result
----@return (fun(): traceroute.Target, traceroute.Colo)? iterator nil, err for what is no table
+---@return (fun(): traceroute.TargetResult, traceroute.ColoResult)? iterator nil, err for what is no table
 ---@return traceroute.Error? err
 function hops.paths(result)
   if type(result) ~= "table" then
@@ -78,7 +79,7 @@ end
 ---The four are the result's own tables. A hop without nodes comes once, with node nil.
 ---For what is no table: nil and an error.
 ---@param result traceroute.Result
----@return (fun(): traceroute.Target, traceroute.Colo, traceroute.Hop, traceroute.Node?)? iterator
+---@return (fun(): traceroute.TargetResult, traceroute.ColoResult, traceroute.Hop, traceroute.Node?)? iterator
 ---@return traceroute.Error? err
 function hops.each(result)
   local next_path, err = hops.paths(result)

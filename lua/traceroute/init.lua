@@ -2,6 +2,7 @@
 -- schema.
 local core = require "traceroute.core"
 
+---@class traceroute
 local traceroute = {
   VERSION = core.VERSION,
 }

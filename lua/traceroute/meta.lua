@@ -1,5 +1,11 @@
----@meta traceroute
+---@meta _
 -- meta: the types of the public interface for editors (LuaCATS). Never loaded; a spec compares it with the schema.
+
+---@class traceroute what is not in init.lua: loaded when it is first asked for
+---@field hops traceroute.Hops
+---@field analysis traceroute.Analysis
+---@field report traceroute.Report
+---@field json traceroute.Json
 
 ---@class traceroute.Options
 ---@field colos? string[] names of colos; default and empty: all
