@@ -15,7 +15,7 @@ CFLAGS     ?= -O2 -g
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and are what the unit
 # tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota call exchange reactor
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox call exchange reactor thread doorbell
 CURL_ROOMS   := exchange reactor
 
 OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)

@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +19,9 @@ struct request {
 
 struct tr_call {
   struct tr_plan plan;
-  struct tr_reactor *reactor;
+  struct tr_place place;
+  struct tr_reactor *reactor; /* the place's */
+  struct tr_task start, cancel, resume, free;
   struct tr_quota *quota;
   struct request *requests;
   unsigned next;   /* the first request that was never begun */
@@ -29,11 +32,10 @@ struct tr_call {
   size_t bytes;
   int any_answer;          /* the service was reached at least once */
   struct tr_error stopped; /* kind set: requests not yet begun fail with it */
-  int cancelled;
-  int out_of_memory;
-  struct tr_piece *first, **last;
-  void (*queued)(void *arg);
-  void *queued_arg;
+  int is_cancelled;
+  int is_short; /* of memory */
+  char cancel_message[TR_MESSAGE_MAX];
+  struct tr_outbox outbox;
 };
 
 /* ---- what it is given ---- */
@@ -59,39 +61,15 @@ void tr_plan_cleanup(struct tr_plan *plan) {
   memset(plan, 0, sizeof *plan);
 }
 
-/* ---- pieces ---- */
-
-void tr_piece_free(struct tr_piece *piece) {
-  if (!piece) return;
-  tr_free(piece->text);
-  tr_report_cleanup(&piece->report);
-  tr_free(piece);
-}
-
 static struct tr_piece *piece_new(const struct request *request, enum tr_piece_kind kind) {
   struct tr_piece *piece = tr_calloc(sizeof *piece);
   if (!piece) {
-    request->call->out_of_memory = 1;
+    request->call->is_short = 1;
     return NULL;
   }
   piece->kind = kind;
   piece->request = (unsigned)(request - request->call->requests);
   piece->attempts = request->attempts;
-  return piece;
-}
-
-static void enqueue(struct tr_call *call, struct tr_piece *piece) {
-  piece->next = NULL;
-  *call->last = piece;
-  call->last = &piece->next;
-  if (call->queued) call->queued(call->queued_arg);
-}
-
-struct tr_piece *tr_call_next(struct tr_call *call) {
-  struct tr_piece *piece = call->first;
-  if (!piece) return NULL;
-  call->first = piece->next;
-  if (!call->first) call->last = &call->first;
   return piece;
 }
 
@@ -105,9 +83,15 @@ static void finish(struct request *request, struct tr_piece *piece) {
   request->done = 1;
   call->done++;
   call->active--;
-  if (!piece) return;
-  piece->final = 1;
-  enqueue(call, piece);
+  if (piece) {
+    piece->final = 1;
+    tr_outbox_put(&call->outbox, piece);
+  }
+  if (call->done < call->plan.requests) return;
+  if (call->is_short)
+    tr_outbox_lose(&call->outbox);
+  else
+    tr_outbox_close(&call->outbox);
 }
 
 /* Ends a request that has no try running with an error of our own. */
@@ -169,7 +153,7 @@ static double next_pause(struct request *request, const struct tr_report *report
       .remaining = call->deadline - tr_clock(),
       .random = random_fraction(call),
   };
-  return call->cancelled || call->out_of_memory ? -1 : tr_retry_pause(&question);
+  return call->is_cancelled || call->is_short ? -1 : tr_retry_pause(&question);
 }
 
 static void on_pause_over(void *arg) {
@@ -195,9 +179,12 @@ static int on_slice(void *arg, char *text, size_t length, const struct tr_slicer
   piece->index = where->index;
   piece->target = where->target;
   piece->colo = where->colo;
-  request->call->bytes += length;
-  enqueue(request->call, piece);
+  tr_outbox_put(&request->call->outbox, piece);
   return 0;
+}
+
+static int is_full(void *arg) {
+  return tr_outbox_is_full(&((struct request *)arg)->call->outbox);
 }
 
 static void on_ended(void *arg) {
@@ -208,7 +195,7 @@ static void on_ended(void *arg) {
   int was_blocked = report->status == 429;
   tr_quota_heed(call->quota, report->ratelimit, was_blocked ? report->retry_after : -1, tr_clock());
   if (report->status) call->any_answer = 1;
-  if (report->out_of_memory) call->out_of_memory = 1;
+  if (report->out_of_memory) call->is_short = 1;
   double seconds = piece ? next_pause(request, report) : -1;
   if (seconds < 0) consider_stopping(call, report);
   if (piece) {
@@ -221,7 +208,7 @@ static void on_ended(void *arg) {
     finish(request, piece);
     pump(call);
   } else {
-    enqueue(call, piece);
+    tr_outbox_put(&call->outbox, piece);
     pause_for(request, seconds);
   }
 }
@@ -250,7 +237,7 @@ static void launch(struct request *request) {
   }
   if (call->plan.try_timeout > 0 && call->plan.try_timeout < remaining)
     remaining = call->plan.try_timeout;
-  struct tr_sink sink = {on_slice, on_ended, request};
+  struct tr_sink sink = {on_slice, is_full, on_ended, request};
   const char *body = call->plan.bodies[request - call->requests];
   request->attempts++;
   request->exchange = tr_exchange_new(&call->plan.endpoint, sink);
@@ -259,7 +246,7 @@ static void launch(struct request *request) {
     return;
   tr_exchange_free(request->exchange);
   request->exchange = NULL;
-  call->out_of_memory = 1;
+  call->is_short = 1;
   finish(request, NULL);
 }
 
@@ -267,7 +254,7 @@ static void pump(struct tr_call *call) {
   while (call->next < call->plan.requests && call->active < call->plan.concurrency) {
     struct request *request = &call->requests[call->next++];
     call->active++;
-    if (call->out_of_memory)
+    if (call->is_short)
       finish(request, NULL);
     else if (call->stopped.kind != TR_NONE)
       fail(request, &call->stopped);
@@ -276,34 +263,10 @@ static void pump(struct tr_call *call) {
   }
 }
 
-/* ---- the call as its owner sees it ---- */
+/* ---- what is done where the call lives ---- */
 
-struct tr_call *tr_call_new(struct tr_plan *plan, struct tr_reactor *reactor) {
-  struct tr_call *call = tr_calloc(sizeof *call);
-  if (!call) {
-    tr_plan_cleanup(plan);
-    return NULL;
-  }
-  call->plan = *plan;
-  memset(plan, 0, sizeof *plan);
-  call->reactor = reactor;
-  call->last = &call->first;
-  call->random =
-      (uint64_t)(tr_clock() * 1e9) ^ ((uint64_t)getpid() << 32) ^ (uint64_t)(uintptr_t)call;
-  if (call->random == 0) call->random = 1;
-  tr_error_clear(&call->stopped);
-  call->quota = tr_quota_get(call->plan.credential, call->plan.quota);
-  call->requests = tr_calloc(sizeof *call->requests * call->plan.requests);
-  if (!call->quota || !call->requests) {
-    tr_call_free(call);
-    return NULL;
-  }
-  for (unsigned i = 0; i < call->plan.requests; i++)
-    call->requests[i].call = call;
-  return call;
-}
-
-void tr_call_start(struct tr_call *call) {
+static void run_start(void *arg) {
+  struct tr_call *call = arg;
   call->deadline = tr_clock() + call->plan.timeout;
   pump(call);
 }
@@ -332,51 +295,105 @@ static void cancel_request(struct request *request) {
   finish(request, piece);
 }
 
-void tr_call_cancel(struct tr_call *call, const char *message) {
-  if (call->cancelled) return;
-  call->cancelled = 1;
+static void cancel_now(struct tr_call *call, const char *message) {
+  if (call->is_cancelled) return;
+  call->is_cancelled = 1;
   tr_error_clear(&call->stopped);
   tr_error_set(&call->stopped, TR_CANCELLED, "%s", message);
-  for (unsigned i = 0; i < call->next; i++) {
+  for (unsigned i = 0; i < call->next; i++)
     if (!call->requests[i].done) cancel_request(&call->requests[i]);
-  }
   pump(call);
 }
 
-void tr_call_free(struct tr_call *call) {
-  if (!call) return;
+static void run_cancel(void *arg) {
+  struct tr_call *call = arg;
+  cancel_now(call, call->cancel_message);
+}
+
+void tr_call_hang_up(struct tr_call *call) {
+  cancel_now(call, "cancelled, since nobody waits for it any more");
+}
+
+static void run_resume(void *arg) {
+  struct tr_call *call = arg;
+  for (unsigned i = 0; i < call->next; i++)
+    if (call->requests[i].exchange) tr_exchange_resume(call->requests[i].exchange);
+}
+
+static void run_free(void *arg) {
+  struct tr_call *call = arg;
   for (unsigned i = 0; call->requests && i < call->next; i++)
     stop_request(&call->requests[i]);
-  struct tr_piece *piece;
-  while ((piece = tr_call_next(call)))
-    tr_piece_free(piece);
+  tr_outbox_cleanup(&call->outbox);
   tr_quota_release(call->quota);
   tr_free(call->requests);
   tr_plan_cleanup(&call->plan);
   tr_free(call);
 }
 
-int tr_call_has_pieces(const struct tr_call *call) {
-  return call->first != NULL;
+static void post(struct tr_call *call, struct tr_task *task, void (*run)(void *arg)) {
+  if (!call->place.thread) {
+    run(call);
+    return;
+  }
+  task->run = run;
+  task->arg = call;
+  tr_thread_post(call->place.thread, task);
 }
 
-int tr_call_is_done(const struct tr_call *call) {
-  return call->done == call->plan.requests;
+/* ---- the call as its owner sees it ---- */
+
+struct tr_call *tr_call_new(struct tr_plan *plan, struct tr_place place) {
+  struct tr_call *call = tr_calloc(sizeof *call);
+  if (!call || tr_outbox_init(&call->outbox) != 0) {
+    tr_free(call);
+    tr_plan_cleanup(plan);
+    return NULL;
+  }
+  call->plan = *plan;
+  memset(plan, 0, sizeof *plan);
+  call->place = place;
+  call->reactor = place.thread ? tr_thread_reactor(place.thread) : place.reactor;
+  call->random =
+      (uint64_t)(tr_clock() * 1e9) ^ ((uint64_t)getpid() << 32) ^ (uint64_t)(uintptr_t)call;
+  if (call->random == 0) call->random = 1;
+  tr_error_clear(&call->stopped);
+  call->quota = tr_quota_get(call->plan.credential, call->plan.quota);
+  call->requests = tr_calloc(sizeof *call->requests * call->plan.requests);
+  if (!call->quota || !call->requests) {
+    run_free(call);
+    return NULL;
+  }
+  for (unsigned i = 0; i < call->plan.requests; i++)
+    call->requests[i].call = call;
+  return call;
 }
 
-int tr_call_is_out_of_memory(const struct tr_call *call) {
-  return call->out_of_memory;
+void tr_call_start(struct tr_call *call) {
+  post(call, &call->start, run_start);
 }
 
-size_t tr_call_bytes(const struct tr_call *call) {
-  return call->bytes;
+void tr_call_cancel(struct tr_call *call, const char *message) {
+  if (*call->cancel_message) return;
+  snprintf(call->cancel_message, sizeof call->cancel_message, "%s", message);
+  post(call, &call->cancel, run_cancel);
+}
+
+void tr_call_free(struct tr_call *call) {
+  if (call) post(call, &call->free, run_free);
+}
+
+struct tr_piece *tr_call_next(struct tr_call *call) {
+  int go_on;
+  struct tr_piece *piece = tr_outbox_next(&call->outbox, &go_on);
+  if (go_on) post(call, &call->resume, run_resume);
+  return piece;
+}
+
+struct tr_outbox *tr_call_outbox(struct tr_call *call) {
+  return &call->outbox;
 }
 
 const char *tr_call_credential(const struct tr_call *call) {
   return call->plan.credential;
-}
-
-void tr_call_notify(struct tr_call *call, void (*queued)(void *arg), void *arg) {
-  call->queued = queued;
-  call->queued_arg = arg;
 }

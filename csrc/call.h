@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-#include "exchange.h"
+#include "outbox.h"
+#include "thread.h"
 
 /* Filled by whoever starts a call, taken over by tr_call_new: all texts come from tr_realloc. */
 struct tr_plan {
@@ -23,50 +24,37 @@ struct tr_plan {
 
 void tr_plan_cleanup(struct tr_plan *plan); /* wipes what is secret */
 
-enum tr_piece_kind {
-  TR_PIECE_SLICE, /* a colo result: its text */
-  TR_PIECE_TRY    /* a try ended: its report; `final` if the request is thereby done */
-};
-
-struct tr_piece {
-  enum tr_piece_kind kind;
-  unsigned request;             /* from 0 */
-  unsigned index, target, colo; /* of a slice: see slicer.h; from 0 */
-  char *text;                   /* of a slice */
-  size_t length;
-  struct tr_report report;
-  int final;
-  unsigned attempts;     /* tries of this request so far */
-  struct tr_piece *next; /* private */
-};
-
-void tr_piece_free(struct tr_piece *piece);
-
 struct tr_call;
 
+/* Where a call lives: `thread`, or if that is NULL the caller's `reactor`. */
+struct tr_place {
+  struct tr_reactor *reactor;
+  struct tr_thread *thread;
+};
+
 /* Takes the plan over in any case. NULL: out of memory. */
-struct tr_call *tr_call_new(struct tr_plan *plan, struct tr_reactor *reactor);
-void tr_call_free(struct tr_call *call); /* ends what runs; undelivered pieces are lost */
+struct tr_call *tr_call_new(struct tr_plan *plan, struct tr_place place);
+
+/* Ends what runs; undelivered pieces are lost. The call is gone for the caller, if not at once for its
+** thread. NULL is fine. */
+void tr_call_free(struct tr_call *call);
 
 void tr_call_start(struct tr_call *call);
 
-/* Ends what runs and sends nothing more; what was received stays in the queue. Each request that
-** was not done gets a final piece of kind TR_CANCELLED with that message. Idempotent. */
+/* Ends what runs and sends nothing more; what was received stays in the outbox. Each request that was
+** not done gets a final piece of kind TR_CANCELLED with that message. Idempotent; done on return unless
+** the call lives in a thread. */
 void tr_call_cancel(struct tr_call *call, const char *message);
+
+/* The same for whoever runs where the call lives. */
+void tr_call_hang_up(struct tr_call *call);
 
 /* The next piece, the caller's to free; NULL: none now. */
 struct tr_piece *tr_call_next(struct tr_call *call);
 
-int tr_call_has_pieces(const struct tr_call *call);
-int tr_call_is_done(const struct tr_call *call); /* all requests are done (pieces may be left) */
+/* Where the pieces come out, for all other questions. It is closed when all requests are done. */
+struct tr_outbox *tr_call_outbox(struct tr_call *call);
 
-/* Lack of memory that cost a piece: the call is then over. */
-int tr_call_is_out_of_memory(const struct tr_call *call);
-
-size_t tr_call_bytes(const struct tr_call *call); /* received so far, after decompression */
 const char *tr_call_credential(const struct tr_call *call);
-
-/* Called whenever a piece was queued, from tr_reactor_run or tr_call_cancel. */
-void tr_call_notify(struct tr_call *call, void (*queued)(void *arg), void *arg);
 
 #endif

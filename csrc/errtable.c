@@ -35,6 +35,10 @@ void tr_errtable_register(lua_State *L) {
   lua_pop(L, 1);
 }
 
+void tr_errtable_push_metatable(lua_State *L) {
+  luaL_getmetatable(L, METATABLE);
+}
+
 static void set_string(lua_State *L, const char *name, const char *value) {
   if (!*value) return;
   lua_pushstring(L, value);

@@ -9,6 +9,9 @@
 /* Makes the metatable; once for each Lua state. */
 void tr_errtable_register(lua_State *L);
 
+/* Pushes the metatable, for errors that are made in Lua. */
+void tr_errtable_push_metatable(lua_State *L);
+
 /* Pushes the table: kind, message and, where known, path, status, attempts, retry_after, ray. */
 void tr_errtable_push(lua_State *L, const struct tr_error *error);
 

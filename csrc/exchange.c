@@ -30,6 +30,7 @@ struct tr_exchange {
   char raw_head[TR_HEAD_MAX];
   size_t raw_head_length;
   char location[128];
+  int is_paused;
   int too_many_bytes;
   int has_retry_after_ms; /* it goes before retry-after, whichever comes first */
   int deaf;               /* what comes is counted but no longer looked at */
@@ -151,6 +152,10 @@ static int slice_bytes(struct tr_exchange *x, const char *bytes, size_t length) 
 static size_t on_body(char *bytes, size_t one, size_t length, void *arg) {
   struct tr_exchange *x = arg;
   (void)one;
+  if (x->sink.is_full(x->sink.arg)) {
+    x->is_paused = 1;
+    return CURL_WRITEFUNC_PAUSE;
+  }
   size_t limit = x->endpoint->max_bytes;
   if (status_of(x) / 100 != 2 && limit > TR_REFUSAL_BYTES_MAX) limit = TR_REFUSAL_BYTES_MAX;
   if (length > limit - x->report.bytes) {
@@ -332,11 +337,14 @@ static void on_ended(void *arg, int result) {
   x->sink.ended(x->sink.arg);
 }
 
-/* libcurl keeps the frame that resets an HTTP/2 stream until its connection is next used: one that
-** nobody else uses is closed instead, so that the service learns at once that nobody waits. */
+void tr_exchange_resume(struct tr_exchange *x) {
+  if (!x->is_paused) return;
+  x->is_paused = 0;
+  tr_reactor_resume(&x->transfer);
+}
+
 static void stop_transfer(struct tr_exchange *x) {
   tr_timer_stop(&x->watch);
-  if (x->transfer.easy) curl_easy_setopt(x->transfer.easy, CURLOPT_FORBID_REUSE, 1L);
   tr_reactor_stop(&x->transfer);
 }
 

@@ -49,11 +49,12 @@ void tr_report_cleanup(struct tr_report *report);
 
 struct tr_exchange;
 
-/* The functions are called from tr_reactor_run. `slice` takes over the text (tr_free) and
-** returns 0, or -1 to end the exchange as out of memory. `ended` is the last call; the exchange
-** may be freed in it. */
+/* The functions are called where the reactor runs. `slice` takes over the text (tr_free) and returns 0,
+** or -1 to end the exchange as out of memory. While `is_full` says so, nothing more is taken in until
+** tr_exchange_resume. `ended` is the last call; the exchange may be freed in it. */
 struct tr_sink {
   int (*slice)(void *arg, char *text, size_t length, const struct tr_slicer *where);
+  int (*is_full)(void *arg);
   void (*ended)(void *arg);
   void *arg;
 };
@@ -61,6 +62,9 @@ struct tr_sink {
 /* NULL: out of memory. */
 struct tr_exchange *tr_exchange_new(const struct tr_endpoint *endpoint, struct tr_sink sink);
 void tr_exchange_free(struct tr_exchange *x); /* ends it if it runs, without a call to `ended` */
+
+/* Goes on taking in, if it had stopped. */
+void tr_exchange_resume(struct tr_exchange *x);
 
 /* Ends it now, without a call to `ended`, and settles its report with what arrived. */
 void tr_exchange_abandon(struct tr_exchange *x);

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "doorbell.h"
 #include "errtable.h"
+#include "quota.h"
 #include "request.h"
 #include "response.h"
 #include "result.h"
@@ -18,6 +20,7 @@
 #define RESULT_METATABLE "traceroute.result"
 #define ANCHOR "traceroute.reactor" /* registry: keeps the reactor between calls */
 
+#define CANCEL_WAIT 1.0  /* seconds that the thread is given at a time to end what runs */
 #define DECODE_RUN 0.001 /* seconds of decoding in one run, after which a step looks up */
 
 /* Places in the job's table. */
@@ -25,12 +28,20 @@ enum { STATE = 1, ON_PROGRESS, RESULT, ERROR, INFO };
 
 struct job {
   struct tr_request request; /* until the call takes its plan over */
-  struct tr_reactor *reactor;
+  struct tr_place place;
+  struct tr_door *door; /* made by doorbell() */
+  pid_t pid;            /* of the process that started it */
   struct tr_call *call;
   struct tr_response response;
   struct tr_piece *piece; /* being taken in: freed here should that raise */
-  int epoll, bell;        /* made by fd(); the bell rings while pieces wait or all is done */
-  int is_finished;        /* result, err and info are there */
+  double timeout;         /* seconds, of the whole call */
+  struct {
+    int requests, tries, quota;
+    char credential[24];
+  } demand;
+  int was_sent;
+  int epoll, bell; /* made by fd(); the bell rings while pieces wait or all is done */
+  int is_finished; /* result, err and info are there */
   int in_callback;
   int cancel_wanted; /* said from within on_progress */
 };
@@ -88,17 +99,7 @@ static struct job *to_job(lua_State *L) {
 
 /* A child process inherits jobs whose connections are its parent's: it must leave them alone. */
 static int is_foreign(const struct job *job) {
-  return job->reactor && !tr_reactor_is_ours(job->reactor);
-}
-
-static void ring(void *arg) {
-  struct job *job = arg;
-  if (job->bell >= 0 && eventfd_write(job->bell, 1) != 0) return;
-}
-
-static void silence(struct job *job) {
-  eventfd_t ignored;
-  if (job->bell >= 0 && eventfd_read(job->bell, &ignored) != 0) return;
+  return job->call && job->pid != getpid();
 }
 
 static void close_fd(int *fd) {
@@ -106,28 +107,32 @@ static void close_fd(int *fd) {
   *fd = -1;
 }
 
-/* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished
-** call. */
+/* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished call. */
 static void release_call(struct job *job) {
   tr_piece_free(job->piece);
   job->piece = NULL;
   if (is_foreign(job)) {
     job->call = NULL;
-    job->reactor = NULL;
     return;
   }
+  tr_door_close(job->door);
+  job->door = NULL;
   tr_call_free(job->call);
   job->call = NULL;
   tr_plan_cleanup(&job->request.plan);
-  if (job->reactor && job->epoll >= 0)
-    (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->reactor), NULL);
-  tr_reactor_release(job->reactor);
-  job->reactor = NULL;
+  if (job->place.reactor && job->epoll >= 0)
+    (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->place.reactor), NULL);
+  tr_reactor_release(job->place.reactor);
+  job->place.reactor = NULL;
 }
 
 static int l_close(lua_State *L) {
   struct job *job = tr_test_userdata(L, 1, METATABLE);
   if (!job) return 0;
+  if (job->in_callback) {
+    job->cancel_wanted = 1;
+    return 0;
+  }
   release_call(job);
   close_fd(&job->epoll);
   close_fd(&job->bell);
@@ -142,8 +147,8 @@ __attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct j
   tr_raise_out_of_memory(L);
 }
 
-/* Takes pieces in for `seconds` or, below 0, until none is left. True: some are left. */
-static int drain(lua_State *L, struct job *job, int table, double seconds) {
+/* Takes pieces in for `seconds` or, below 0, until none is left. */
+static void drain(lua_State *L, struct job *job, int table, double seconds) {
   double end = tr_clock() + seconds;
   lua_rawgeti(L, table, STATE);
   int state = lua_gettop(L);
@@ -154,9 +159,6 @@ static int drain(lua_State *L, struct job *job, int table, double seconds) {
     if (seconds >= 0 && tr_clock() >= end) break;
   }
   lua_pop(L, 1);
-  int left = tr_call_has_pieces(job->call);
-  if (!left) silence(job);
-  return left;
 }
 
 static void finish(lua_State *L, struct job *job, int table) {
@@ -175,7 +177,6 @@ static void finish(lua_State *L, struct job *job, int table) {
   lua_settop(L, state - 1);
   release_call(job);
   job->is_finished = 1;
-  ring(job);
 }
 
 static void set_count(lua_State *L, const char *name, double n) {
@@ -194,7 +195,7 @@ static void report_progress(lua_State *L, struct job *job, int table) {
   set_count(L, "requests", job->response.requests);
   set_count(L, "requests_done", job->response.requests_done);
   set_count(L, "colos", (double)job->response.colos);
-  set_count(L, "bytes", (double)tr_call_bytes(job->call));
+  set_count(L, "bytes", (double)tr_outbox_received(tr_call_outbox(job->call)));
   job->in_callback = 1;
   int status = lua_pcall(L, 1, 1, 0);
   job->in_callback = 0;
@@ -210,18 +211,23 @@ static void report_progress(lua_State *L, struct job *job, int table) {
   lua_pop(L, 1);
 }
 
-/* One look at the world: moves transfers on, takes pieces in. True: the job is finished. */
-static int advance(lua_State *L, struct job *job, int table, double wait, int *interrupted) {
+/* One look at the world: moves transfers on, takes pieces in, and finishes the job when that was all. */
+static enum tr_outbox_state advance(lua_State *L, struct job *job, int table, double wait,
+                                    int *interrupted) {
+  struct tr_outbox *outbox = tr_call_outbox(job->call);
   unsigned long colos = job->response.colos;
   unsigned done = job->response.requests_done;
-  *interrupted = tr_reactor_run(job->reactor, wait) == TR_RUN_INTERRUPTED;
-  int left = drain(L, job, table, DECODE_RUN);
+  if (job->place.reactor)
+    *interrupted = tr_reactor_run(job->place.reactor, wait) == TR_RUN_INTERRUPTED;
+  else if (wait > 0)
+    tr_outbox_wait(outbox, wait);
+  drain(L, job, table, DECODE_RUN);
   if (colos != job->response.colos || done != job->response.requests_done)
     report_progress(L, job, table);
-  if (tr_call_is_out_of_memory(job->call)) raise_out_of_memory(L, job);
-  if (left || tr_call_has_pieces(job->call) || !tr_call_is_done(job->call)) return 0;
-  finish(L, job, table);
-  return 1;
+  if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
+  enum tr_outbox_state state = tr_outbox_look(outbox);
+  if (state == TR_OUTBOX_DONE) finish(L, job, table);
+  return state;
 }
 
 /* ---- what scripts call ---- */
@@ -243,42 +249,89 @@ static int l_step(lua_State *L) {
   tr_get_uservalue(L, 1);
   double end = tr_clock() + seconds, left = seconds;
   int interrupted = 0;
+  enum tr_outbox_state state = TR_OUTBOX_DONE;
+  if (!job->is_finished) state = tr_outbox_look(tr_call_outbox(job->call));
   while (!job->is_finished) {
-    double wait = tr_call_has_pieces(job->call) ? 0 : left;
-    if (advance(L, job, 2, wait, &interrupted)) break;
+    state = advance(L, job, 2, state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
     left = end - tr_clock();
     if (interrupted || left <= 0) break;
   }
   lua_pushboolean(L, job->is_finished);
-  return 1;
+  lua_pushboolean(L, state == TR_OUTBOX_PIECES);
+  return 2;
+}
+
+/* What the call may send at most, for whoever paces calls of several processes: requests, tries of each,
+** requests allowed in five minutes, a text that is the same for calls with the same credential, and
+** the seconds that the call may take. */
+static int l_demand(lua_State *L) {
+  struct job *job = to_job(L);
+  if (!job) return 2;
+  lua_pushinteger(L, job->demand.requests);
+  lua_pushinteger(L, job->demand.tries);
+  lua_pushinteger(L, job->demand.quota);
+  lua_pushfstring(L, "traceroute:%s", job->demand.credential);
+  lua_pushnumber(L, (lua_Number)job->timeout);
+  return 5;
+}
+
+/* Sends the requests of a job that was started in the thread. */
+static int l_send(lua_State *L) {
+  struct job *job = to_job(L);
+  if (!job) return 2;
+  if (job->call && !job->was_sent && !is_foreign(job)) tr_call_start(job->call);
+  job->was_sent = 1;
+  return 0;
+}
+
+/* The descriptor holds the bell and, where the job itself moves the transfers, what they wait for. */
+static int open_fd(struct job *job) {
+  struct epoll_event event;
+  memset(&event, 0, sizeof event);
+  event.events = EPOLLIN;
+  job->epoll = epoll_create1(EPOLL_CLOEXEC);
+  job->bell = eventfd((unsigned)job->is_finished, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (job->epoll < 0 || job->bell < 0) return -1;
+  if (epoll_ctl(job->epoll, EPOLL_CTL_ADD, job->bell, &event) != 0) return -1;
+  if (job->place.reactor &&
+      epoll_ctl(job->epoll, EPOLL_CTL_ADD, tr_reactor_fd(job->place.reactor), &event) != 0)
+    return -1;
+  return job->call ? tr_outbox_set_fd(tr_call_outbox(job->call), job->bell) : 0;
 }
 
 static int l_fd(lua_State *L) {
   struct job *job = to_job(L);
   if (!job) return 2;
-  if (job->epoll >= 0) {
-    lua_pushinteger(L, job->epoll);
-    return 1;
-  }
   if (!job->call && !job->is_finished)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
-  struct epoll_event event;
-  memset(&event, 0, sizeof event);
-  event.events = EPOLLIN;
-  job->epoll = epoll_create1(EPOLL_CLOEXEC);
-  job->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (job->epoll < 0 || job->bell < 0 ||
-      epoll_ctl(job->epoll, EPOLL_CTL_ADD, job->bell, &event) != 0 ||
-      (job->reactor &&
-       epoll_ctl(job->epoll, EPOLL_CTL_ADD, tr_reactor_fd(job->reactor), &event) != 0)) {
+  if (is_foreign(job))
+    return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
+  if (job->epoll < 0 && open_fd(job) != 0) {
     int reason = errno;
     close_fd(&job->epoll);
     close_fd(&job->bell);
     return push_failure(L, TR_CONNECTION, "", strerror(reason));
   }
-  if (job->is_finished || tr_call_has_pieces(job->call)) ring(job);
   lua_pushinteger(L, job->epoll);
   return 1;
+}
+
+/* For the waiter inside nginx, of a job that lives in the thread: where to connect, the number to send,
+** and the seconds after which the call is over in any case. Nil, nil for a job that is done. */
+static int l_doorbell(lua_State *L) {
+  struct job *job = to_job(L);
+  char path[TR_DOORBELL_PATH_MAX], digits[32];
+  unsigned long number;
+  if (!job) return 2;
+  if (!job->call || !job->place.thread || job->door || is_foreign(job))
+    return push_failure(L, TR_CANCELLED, "", "the job is done, or already waited for");
+  job->door = tr_door_open(job->place.thread, job->call, path, &number);
+  if (!job->door) return push_failure(L, TR_CONNECTION, "", strerror(errno));
+  lua_pushstring(L, path);
+  snprintf(digits, sizeof digits, "%lu", number);
+  lua_pushstring(L, digits);
+  lua_pushnumber(L, (lua_Number)job->timeout);
+  return 3;
 }
 
 static int l_result(lua_State *L) {
@@ -303,11 +356,15 @@ static int l_cancel(lua_State *L) {
     return 0;
   }
   if (job->is_finished || !job->call || is_foreign(job)) return 0;
+  struct tr_outbox *outbox = tr_call_outbox(job->call);
   lua_settop(L, 1);
   tr_get_uservalue(L, 1);
   tr_call_cancel(job->call, "cancelled");
-  drain(L, job, 2, -1);
-  if (tr_call_is_out_of_memory(job->call)) raise_out_of_memory(L, job);
+  do {
+    tr_outbox_wait(outbox, CANCEL_WAIT);
+    drain(L, job, 2, -1);
+  } while (tr_outbox_look(outbox) != TR_OUTBOX_DONE);
+  if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
   finish(L, job, 2);
   return 0;
 }
@@ -332,7 +389,7 @@ static struct job *new_job(lua_State *L) {
   return job;
 }
 
-int tr_job_start(lua_State *L) {
+int tr_job_start(lua_State *L, int in_thread) {
   lua_settop(L, 3);
   struct job *job = new_job(L);
   struct tr_error error;
@@ -349,16 +406,26 @@ int tr_job_start(lua_State *L) {
   job->response.requests = job->request.plan.requests;
   tr_response_open(L, &job->response);
   lua_rawseti(L, 5, STATE);
-  anchor_reactor(L);
-  job->reactor = tr_reactor_get();
-  if (!job->reactor)
+  job->pid = getpid();
+  job->timeout = job->request.plan.timeout;
+  job->demand.requests = (int)job->request.plan.requests;
+  job->demand.tries = job->request.plan.retries + 1;
+  job->demand.quota = job->request.plan.quota;
+  tr_quota_name(job->request.plan.credential, job->demand.credential,
+                sizeof job->demand.credential);
+  if (in_thread) {
+    job->place.thread = tr_thread_get();
+  } else {
+    anchor_reactor(L);
+    job->place.reactor = tr_reactor_get();
+  }
+  if (!job->place.thread && !job->place.reactor)
     return push_failure(L, TR_CONNECTION, "",
-                        "no memory or no file descriptors left for a connection");
-  job->call = tr_call_new(&job->request.plan, job->reactor);
+                        "no memory, descriptors or threads left for a connection");
+  job->call = tr_call_new(&job->request.plan, job->place);
   if (!job->call) raise_out_of_memory(L, job);
   job->response.credential = tr_call_credential(job->call);
-  tr_call_notify(job->call, ring, job);
-  tr_call_start(job->call);
+  if (!in_thread) tr_call_start(job->call);
   lua_settop(L, 4);
   return 1;
 }
@@ -369,7 +436,8 @@ void tr_job_push_result_metatable(lua_State *L) {
 
 void tr_job_register(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"step", l_step}, {"fd", l_fd}, {"result", l_result}, {"cancel", l_cancel}, {NULL, NULL}};
+      {"step", l_step},         {"fd", l_fd},         {"result", l_result}, {"cancel", l_cancel},
+      {"doorbell", l_doorbell}, {"demand", l_demand}, {"send", l_send},     {NULL, NULL}};
   static const luaL_Reg events[] = {
       {"__gc", l_close}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, METATABLE);

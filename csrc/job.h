@@ -8,8 +8,9 @@
 /* Makes the metatables; once for each Lua state. */
 void tr_job_register(lua_State *L);
 
-/* start(account, targets, opts) -> job, or nil and an error. */
-int tr_job_start(lua_State *L);
+/* start(account, targets, opts) -> job, or nil and an error. In the thread, step does not move the
+** transfers, and nothing goes out before job:send(). */
+int tr_job_start(lua_State *L, int in_thread);
 
 /* Pushes the metatable that every result gets. */
 void tr_job_push_result_metatable(lua_State *L);

@@ -19,7 +19,11 @@ static void stay_loaded(void) {
 }
 
 static int l_start(lua_State *L) {
-  return tr_job_start(L);
+  return tr_job_start(L, 0);
+}
+
+static int l_start_in_thread(lua_State *L) {
+  return tr_job_start(L, 1);
 }
 
 static int l_plan(lua_State *L) {
@@ -34,8 +38,11 @@ static int l_schema(lua_State *L) {
 __attribute__((visibility("default"))) int luaopen_traceroute_core(lua_State *L);
 
 int luaopen_traceroute_core(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"start", l_start}, {"plan", l_plan}, {"schema", l_schema}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"start", l_start},
+                                       {"start_in_thread", l_start_in_thread},
+                                       {"plan", l_plan},
+                                       {"schema", l_schema},
+                                       {NULL, NULL}};
   stay_loaded();
   tr_response_register(L);
   tr_errtable_register(L);
@@ -45,6 +52,8 @@ int luaopen_traceroute_core(lua_State *L) {
   tr_set_functions(L, functions);
   tr_job_push_result_metatable(L);
   lua_setfield(L, -2, "result_metatable");
+  tr_errtable_push_metatable(L);
+  lua_setfield(L, -2, "error_metatable");
   lua_pushliteral(L, TR_VERSION);
   lua_setfield(L, -2, "VERSION");
   lua_pushstring(L, tr_exchange_version());

@@ -52,6 +52,7 @@ void tr_pace_sent(struct tr_pace *p, double now) {
 }
 
 void tr_pace_hold(struct tr_pace *p, double now, double seconds) {
+  if (seconds > TR_PACE_HOLD_MAX) seconds = TR_PACE_HOLD_MAX;
   if (seconds > 0) p->hold = later(p->hold, now + seconds);
 }
 

@@ -5,9 +5,10 @@
 #ifndef TR_PACE_H
 #define TR_PACE_H
 
-#define TR_PACE_QUOTA 1200   /* requests … */
-#define TR_PACE_WINDOW 301.0 /* … in this many seconds: 300, and one for uneven travel times */
-#define TR_PACE_BURST 200    /* requests in one second */
+#define TR_PACE_QUOTA 1200     /* requests … */
+#define TR_PACE_WINDOW 301.0   /* … in this many seconds: 300, and one for uneven travel times */
+#define TR_PACE_BURST 200      /* requests in one second */
+#define TR_PACE_HOLD_MAX 900.0 /* seconds: three times the service's longest block */
 
 struct tr_pace {
   double *sent; /* ring of the last `quota` times of sending */

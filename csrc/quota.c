@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "alloc.h"
 #include "pace.h"
@@ -41,6 +42,10 @@ static uint64_t hash(const char *text) {
   for (; *text; text++)
     h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
   return h;
+}
+
+void tr_quota_name(const char *credential, char *out, size_t size) {
+  (void)snprintf(out, size, "%016llx", (unsigned long long)hash(credential));
 }
 
 /* One that nobody uses goes once nothing in it counts any more. */

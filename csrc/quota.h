@@ -4,6 +4,8 @@
 #ifndef TR_QUOTA_H
 #define TR_QUOTA_H
 
+#include <stddef.h>
+
 struct tr_quota;
 
 /* The pace of `credential` at `quota` requests per window; calls that name another quota for the
@@ -11,6 +13,9 @@ struct tr_quota;
 ** Paired with a release; what was sent is remembered for as long as it counts. */
 struct tr_quota *tr_quota_get(const char *credential, int quota);
 void tr_quota_release(struct tr_quota *q);
+
+/* A text that is the same for the same credential and does not tell it. */
+void tr_quota_name(const char *credential, char *out, size_t size);
 
 /* 0: one request goes out now, and was counted. Above 0: seconds to wait and ask again. */
 double tr_quota_take(struct tr_quota *q, double now);

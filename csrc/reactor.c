@@ -1,4 +1,4 @@
-/* reactor: libcurl's multi handle, its sockets and timers behind one descriptor; see reactor.h. */
+/* reactor: libcurl's multi handle, sockets, timers and tasks behind one descriptor; see reactor.h. */
 #include "reactor.h"
 
 #include <curl/curl.h>
@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <math.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -20,12 +22,27 @@
 struct tr_reactor {
   pid_t pid;
   unsigned users;
-  int epoll, timerfd;
+  int epoll;
   CURLM *multi;
   double curl_due; /* when libcurl wants to be called, or below 0 */
   double armed;    /* what the timerfd is set to, or below 0 */
   struct tr_timer *timers;
+  struct tr_transfer *transfers; /* those that run */
+  struct tr_watch clock;         /* the timerfd */
+  struct epoll_event *events;    /* those of the running run that were not looked at yet */
+  int events_left;
+  int is_running; /* in a run, at the end of which the timerfd is set anyway */
 };
+
+/* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest bit
+** set, which no address has. */
+static uint64_t mark_of_socket(int fd) {
+  return (uint64_t)fd << 1 | 1;
+}
+
+static uint64_t mark_of_watch(const struct tr_watch *watch) {
+  return (uint64_t)(uintptr_t)watch;
+}
 
 /* One for each thread, so that two Lua states in two threads never share a handle. */
 static __thread struct tr_reactor *current;
@@ -49,7 +66,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
   }
   struct epoll_event event;
   memset(&event, 0, sizeof event);
-  event.data.fd = fd;
+  event.data.u64 = mark_of_socket(fd);
   if (what & CURL_POLL_IN) event.events |= EPOLLIN;
   if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
   if (epoll_ctl(r->epoll, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
@@ -94,17 +111,24 @@ static void global_init(void) {
   global_status = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static void reactor_free(struct tr_reactor *r) {
+static void on_clock(void *arg) {
+  struct tr_reactor *r = arg;
+  uint64_t expirations;
+  if (read(r->clock.fd, &expirations, sizeof expirations) > 0) r->armed = -1;
+}
+
+void tr_reactor_free(struct tr_reactor *r) {
+  if (!r) return;
   struct pipe_guard guard;
   pipe_guard_begin(&guard);
   if (r->multi) curl_multi_cleanup(r->multi);
   pipe_guard_end(&guard);
   if (r->epoll >= 0) close(r->epoll);
-  if (r->timerfd >= 0) close(r->timerfd);
+  if (r->clock.fd >= 0) close(r->clock.fd);
   tr_free(r);
 }
 
-static struct tr_reactor *reactor_new(void) {
+struct tr_reactor *tr_reactor_new(void) {
   pthread_once(&global_once, global_init);
   if (global_status != CURLE_OK) return NULL;
   struct tr_reactor *r = tr_calloc(sizeof *r);
@@ -112,15 +136,12 @@ static struct tr_reactor *reactor_new(void) {
   r->pid = getpid();
   r->curl_due = r->armed = -1;
   r->epoll = epoll_create1(EPOLL_CLOEXEC);
-  r->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  r->clock.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  r->clock.ready = on_clock;
+  r->clock.arg = r;
   r->multi = curl_multi_init();
-  struct epoll_event event;
-  memset(&event, 0, sizeof event);
-  event.events = EPOLLIN;
-  event.data.fd = r->timerfd;
-  if (r->epoll < 0 || r->timerfd < 0 || !r->multi ||
-      epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->timerfd, &event) != 0) {
-    reactor_free(r);
+  if (r->epoll < 0 || r->clock.fd < 0 || !r->multi || tr_watch_start(r, &r->clock) != 0) {
+    tr_reactor_free(r);
     return NULL;
   }
   curl_multi_setopt(r->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -136,10 +157,10 @@ struct tr_reactor *tr_reactor_get(void) {
     /* Only the descriptors that nobody else looks at are closed: the sockets are the parent's
     ** too. */
     close(current->epoll);
-    close(current->timerfd);
+    close(current->clock.fd);
     current = NULL;
   }
-  if (!current) current = reactor_new();
+  if (!current) current = tr_reactor_new();
   if (current) current->users++;
   return current;
 }
@@ -147,7 +168,7 @@ struct tr_reactor *tr_reactor_get(void) {
 void tr_reactor_release(struct tr_reactor *r) {
   if (!r || !tr_reactor_is_ours(r) || --r->users > 0) return;
   if (current == r) current = NULL;
-  reactor_free(r);
+  tr_reactor_free(r);
 }
 
 int tr_reactor_is_ours(const struct tr_reactor *r) {
@@ -158,37 +179,7 @@ int tr_reactor_fd(const struct tr_reactor *r) {
   return r->epoll;
 }
 
-/* ---- timers: a list, since only pauses between tries and waits for pace live here ---- */
-
-void tr_timer_stop(struct tr_timer *timer) {
-  if (!timer->link) return;
-  *timer->link = timer->next;
-  if (timer->next) timer->next->link = timer->link;
-  timer->link = NULL;
-}
-
-void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
-  tr_timer_stop(timer);
-  timer->at = at;
-  timer->next = r->timers;
-  timer->link = &r->timers;
-  if (timer->next) timer->next->link = &timer->next;
-  r->timers = timer;
-}
-
-static int fire_due(struct tr_reactor *r, double now) {
-  int fired = 0;
-  for (;;) {
-    /* From the start each time: what fires may set and stop any timer. */
-    struct tr_timer *timer = r->timers;
-    while (timer && timer->at > now)
-      timer = timer->next;
-    if (!timer) return fired;
-    tr_timer_stop(timer);
-    timer->fire(timer->arg);
-    fired = 1;
-  }
-}
+/* ---- timers: a list, since there is one for each request in flight, and few looks at it ---- */
 
 static double next_due(const struct tr_reactor *r) {
   double due = r->curl_due;
@@ -209,7 +200,38 @@ static void arm(struct tr_reactor *r) {
     spec.it_value.tv_nsec = (long)((due - (double)(time_t)due) * 1e9);
     if (spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0) spec.it_value.tv_nsec = 1;
   }
-  if (timerfd_settime(r->timerfd, TFD_TIMER_ABSTIME, &spec, NULL) == 0) r->armed = due;
+  if (timerfd_settime(r->clock.fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0) r->armed = due;
+}
+
+void tr_timer_stop(struct tr_timer *timer) {
+  if (!timer->link) return;
+  *timer->link = timer->next;
+  if (timer->next) timer->next->link = timer->link;
+  timer->link = NULL;
+}
+
+void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
+  tr_timer_stop(timer);
+  timer->at = at;
+  timer->next = r->timers;
+  timer->link = &r->timers;
+  if (timer->next) timer->next->link = &timer->next;
+  r->timers = timer;
+  if (!r->is_running) arm(r);
+}
+
+static int fire_due(struct tr_reactor *r, double now) {
+  int fired = 0;
+  for (;;) {
+    /* From the start each time: what fires may set and stop any timer. */
+    struct tr_timer *timer = r->timers;
+    while (timer && timer->at > now)
+      timer = timer->next;
+    if (!timer) return fired;
+    tr_timer_stop(timer);
+    timer->fire(timer->arg);
+    fired = 1;
+  }
 }
 
 /* ---- transfers ---- */
@@ -218,19 +240,64 @@ int tr_reactor_start(struct tr_reactor *r, struct tr_transfer *t) {
   curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
   if (curl_multi_add_handle(r->multi, t->easy) != CURLM_OK) return -1;
   t->reactor = r;
+  t->next = r->transfers;
+  t->link = &r->transfers;
+  if (t->next) t->next->link = &t->next;
+  r->transfers = t;
   arm(r);
   return 0;
 }
 
-void tr_reactor_stop(struct tr_transfer *t) {
-  if (!t->reactor) return;
-  struct tr_reactor *r = t->reactor;
+static void detach(struct tr_reactor *r, struct tr_transfer *t) {
   t->reactor = NULL;
-  if (!tr_reactor_is_ours(r)) return;
+  *t->link = t->next;
+  if (t->next) t->next->link = t->link;
+  curl_multi_remove_handle(r->multi, t->easy);
+}
+
+/* Our end of the connection that the transfer uses; 0: none yet. */
+static long local_port(const struct tr_transfer *t) {
+  long port = 0;
+  curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
+  return port;
+}
+
+/* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something there,
+** which may take as long as the slowest answer. Telling it to go on with one of the others makes it. */
+static void send_what_waits(struct tr_reactor *r, long port) {
+  struct tr_transfer *other = r->transfers;
+  while (other && local_port(other) != port)
+    other = other->next;
+  if (!other) return;
+  curl_easy_pause(other->easy, CURLPAUSE_RECV);
+  curl_easy_pause(other->easy, CURLPAUSE_CONT);
+}
+
+void tr_reactor_stop(struct tr_transfer *t) {
+  struct tr_reactor *r = t->reactor;
+  struct pipe_guard guard;
+  if (!r) return;
+  if (!tr_reactor_is_ours(r)) {
+    t->reactor = NULL;
+    return;
+  }
+  pipe_guard_begin(&guard);
+  long port = local_port(t);
+  /* Closes the connection if nobody else uses it: only then does the peer learn it now. */
+  curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+  detach(r, t);
+  if (port) send_what_waits(r, port);
+  pipe_guard_end(&guard);
+  arm(r);
+}
+
+void tr_reactor_resume(struct tr_transfer *t) {
+  if (!t->reactor) return;
   struct pipe_guard guard;
   pipe_guard_begin(&guard);
-  curl_multi_remove_handle(r->multi, t->easy);
+  curl_easy_pause(t->easy, CURLPAUSE_CONT);
   pipe_guard_end(&guard);
+  if (t->reactor) arm(t->reactor);
 }
 
 static int report_ended(struct tr_reactor *r) {
@@ -241,7 +308,7 @@ static int report_ended(struct tr_reactor *r) {
     CURLcode result = message->data.result;
     struct tr_transfer *t = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-    tr_reactor_stop(t);
+    detach(r, t);
     t->ended(t->arg, (int)result);
     reported = 1;
   }
@@ -256,25 +323,58 @@ static int curl_flags(uint32_t events) {
   return flags;
 }
 
-/* libcurl hears of its own timeouts and of its sockets; true when it was called. */
-static int advance(struct tr_reactor *r, const struct epoll_event *events, int count) {
-  int running, called = 0;
-  struct pipe_guard guard;
-  pipe_guard_begin(&guard);
-  for (int i = 0; i < count; i++) {
-    if (events[i].data.fd == r->timerfd) continue;
-    curl_multi_socket_action(r->multi, events[i].data.fd, curl_flags(events[i].events), &running);
-    called = 1;
-  }
-  if (r->curl_due >= 0 && r->curl_due <= tr_clock()) {
-    r->curl_due = -1;
-    curl_multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    called = 1;
-  }
-  pipe_guard_end(&guard);
-  return called;
+/* ---- watches ---- */
+
+int tr_watch_start(struct tr_reactor *r, struct tr_watch *watch) {
+  struct epoll_event event;
+  memset(&event, 0, sizeof event);
+  event.events = EPOLLIN;
+  event.data.u64 = mark_of_watch(watch);
+  return epoll_ctl(r->epoll, EPOLL_CTL_ADD, watch->fd, &event);
 }
 
+void tr_watch_stop(struct tr_reactor *r, struct tr_watch *watch) {
+  (void)epoll_ctl(r->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+  /* Another's `ready` may stop it while its own event is still to be looked at. */
+  for (int i = 0; i < r->events_left; i++)
+    if (r->events[i].data.u64 == mark_of_watch(watch)) r->events[i].data.u64 = 0;
+}
+
+/* ---- a run ---- */
+
+static void look_at(struct tr_reactor *r, const struct epoll_event *event) {
+  uint64_t mark = event->data.u64;
+  if (mark & 1) {
+    int running;
+    curl_multi_socket_action(r->multi, (curl_socket_t)(mark >> 1), curl_flags(event->events),
+                             &running);
+  } else if (mark) {
+    struct tr_watch *watch = (struct tr_watch *)(uintptr_t)mark;
+    watch->ready(watch->arg);
+  }
+}
+
+static int advance(struct tr_reactor *r, struct epoll_event *events, int count) {
+  int moved = count > 0;
+  struct pipe_guard guard;
+  pipe_guard_begin(&guard);
+  r->events = events;
+  r->events_left = count;
+  while (r->events_left > 0) {
+    r->events_left--;
+    look_at(r, r->events++);
+  }
+  if (r->curl_due >= 0 && r->curl_due <= tr_clock()) {
+    int running;
+    r->curl_due = -1;
+    curl_multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    moved = 1;
+  }
+  pipe_guard_end(&guard);
+  return moved;
+}
+
+/* -1: as long as it takes. */
 static int wait_ms(const struct tr_reactor *r, double seconds) {
   double due = next_due(r);
   if (due >= 0) {
@@ -282,22 +382,18 @@ static int wait_ms(const struct tr_reactor *r, double seconds) {
     if (left < seconds) seconds = left;
   }
   if (seconds <= 0) return 0;
-  return seconds > INT_MAX / 1000 - 1 ? INT_MAX : (int)(seconds * 1e3) + 1;
+  return seconds > INT_MAX / 1000 - 1 ? -1 : (int)ceil(seconds * 1e3);
 }
 
 int tr_reactor_run(struct tr_reactor *r, double seconds) {
   struct epoll_event events[EVENTS_AT_ONCE];
   int count = epoll_wait(r->epoll, events, EVENTS_AT_ONCE, wait_ms(r, seconds));
   if (count < 0) return errno == EINTR ? TR_RUN_INTERRUPTED : TR_RUN_IDLE;
-  int moved = 0;
-  for (int i = 0; i < count; i++) {
-    if (events[i].data.fd != r->timerfd) continue;
-    unsigned long long expirations;
-    if (read(r->timerfd, &expirations, sizeof expirations) > 0) r->armed = -1;
-  }
-  moved |= advance(r, events, count);
+  r->is_running = 1;
+  int moved = advance(r, events, count);
   moved |= report_ended(r);
   moved |= fire_due(r, tr_clock());
+  r->is_running = 0;
   arm(r);
   return moved ? TR_RUN_MOVED : TR_RUN_IDLE;
 }

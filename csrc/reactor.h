@@ -1,12 +1,12 @@
-/* reactor: the one libcurl multi handle of this process (of a thread of it), with its sockets
-** and its timers behind one epoll descriptor. It knows transfers and times, not what they are
-** for. Knows no Lua.
+/* reactor: libcurl's multi handle with its sockets, timers and other descriptors behind one epoll
+** descriptor. It knows transfers, times and descriptors, not what they are for. Knows no Lua.
 **
-** Everything happens inside tr_reactor_run: transfers advance, ended ones are reported, timers
-** fire. The functions it calls may add and remove transfers and timers, free what they belong
-** to, and must not call tr_reactor_run. A reactor belongs to the thread and the process that
-** made it: after a fork the child gets a fresh one, and what it inherited is left alone, since
-** closing it would end the parent's connections. */
+** Everything happens inside a run: transfers advance, ended ones are reported, timers fire, watched
+** descriptors are looked at. The functions it calls may add and remove any of these,
+** free what they belong to, and must not call tr_reactor_run.
+**
+** A reactor belongs to the thread and the process that made it: after a fork the child gets a fresh
+** one, and what it inherited is left alone, since closing it would end the parent's connections. */
 #ifndef TR_REACTOR_H
 #define TR_REACTOR_H
 
@@ -25,13 +25,25 @@ struct tr_transfer {
   void *easy; /* the CURL handle, owned by whoever embeds this */
   void (*ended)(void *arg, int result);
   void *arg;
-  struct tr_reactor *reactor; /* private: set while the transfer runs */
+  struct tr_reactor *reactor; /* private, like the rest: set while the transfer runs */
+  struct tr_transfer *next, **link;
+};
+
+/* A descriptor of somebody else's. `ready` is called from each run in which it is readable. */
+struct tr_watch {
+  int fd;
+  void (*ready)(void *arg);
+  void *arg;
 };
 
 double tr_clock(void); /* monotonic seconds */
 
-/* The calling thread's reactor, made on first need; NULL: no memory or no descriptors left. Each
-** get is paired with a release; the last one closes idle connections and frees it. */
+/* A reactor of the caller's own. NULL: no memory or no descriptors left. */
+struct tr_reactor *tr_reactor_new(void);
+void tr_reactor_free(struct tr_reactor *r); /* closes idle connections; NULL is fine */
+
+/* The calling thread's shared reactor, made on first need. Each get is paired with a release; the last
+** one frees it. */
 struct tr_reactor *tr_reactor_get(void);
 void tr_reactor_release(struct tr_reactor *r);
 
@@ -49,7 +61,16 @@ int tr_reactor_run(struct tr_reactor *r, double seconds);
 
 /* 0, or -1: no memory. */
 int tr_reactor_start(struct tr_reactor *r, struct tr_transfer *t);
-void tr_reactor_stop(struct tr_transfer *t); /* no more callbacks; idempotent */
+
+/* No more callbacks, and the peer learns that nobody wants the answer any more; idempotent. */
+void tr_reactor_stop(struct tr_transfer *t);
+
+/* Goes on with a transfer whose write function paused it; may be called outside of a run. */
+void tr_reactor_resume(struct tr_transfer *t);
+
+/* 0, or -1: no descriptors or memory left. */
+int tr_watch_start(struct tr_reactor *r, struct tr_watch *watch);
+void tr_watch_stop(struct tr_reactor *r, struct tr_watch *watch); /* before its fd is closed */
 
 void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at); /* again moves it */
 void tr_timer_stop(struct tr_timer *timer);                                 /* idempotent */

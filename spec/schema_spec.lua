@@ -46,7 +46,7 @@ describe("the schema", function()
       connect_timeout = { "number", 0.001, 3600, " s" },
       token = { "string", 1, 4096 }, email = { "string", 1, 320 }, key = { "string", 1, 4096 },
       base_url = { "string", 1, 2048 }, proxy = { "string", 0, 2048 }, ca_file = { "string", 1, 4096 },
-      user_agent = { "string", 1, 256 },
+      user_agent = { "string", 1, 256 }, shared_dict = { "string", 1, 128 },
     }
 
     local function refused(name, value)

@@ -7,14 +7,45 @@ local traceroute = {
   VERSION = core.VERSION,
 }
 
+-- In nginx, transfers live in a thread and waiting is nginx's; elsewhere a step waits and does the work.
+local nginx = rawget(_G, "ngx") and ngx.get_phase and require "traceroute.nginx"
+
 -- A signal sets the interpreter's hook, which fires once a step has returned: Ctrl-C is felt within this time.
 local STEP_SECONDS = 0.2
 
-local function wait(job)
+-- What a job holds of a quota that is shared between workers.
+local tickets = setmetatable({}, { __mode = "k" })
+
+local function failure(fields)
+  return setmetatable(fields, core.error_metatable)
+end
+
+local function start(account, targets, opts, waits)
+  if not nginx then
+    return core.start(account, targets, opts)
+  end
+  local refusal = nginx.refusal(waits)
+  if refusal then
+    return nil, failure { kind = "invalid_request", message = refusal }
+  end
+  local job, err = core.start_in_thread(account, targets, opts)
+  if not job then
+    return nil, err
+  end
+  local ticket, reason = nginx.send(job, opts and rawget(opts, "shared_dict"))
+  if not ticket then
+    job:cancel()
+    return nil, failure(reason)
+  end
+  tickets[job] = ticket
+  return job
+end
+
+local function step_until_done(job)
   repeat
     local done, err = job:step(STEP_SECONDS)
     if done == nil then
-      return nil, err
+      return nil, err.message
     end
   until done
   return true
@@ -27,13 +58,38 @@ end
 ---@return traceroute.Job? job nil when the arguments cannot be used; nothing was sent then
 ---@return traceroute.Error? err
 function traceroute.start(account, targets, opts)
-  return core.start(account, targets, opts)
+  return start(account, targets, opts, false)
+end
+
+--- Waits for a job that was started: blocks in a script, yields in nginx. An interrupt (Ctrl-C) cancels the job and
+--- is raised as usual.
+---@param job traceroute.Job
+---@return traceroute.Result? result as from create
+---@return traceroute.Error? err
+---@return traceroute.Info info
+function traceroute.wait(job)
+  local ran, done, reason, kind = pcall(nginx and nginx.wait or step_until_done, job)
+  if not (ran and done) then
+    job:cancel()
+    if not ran then
+      error(done, 0)
+    end
+  end
+  local result, err, info = job:result()
+  if tickets[job] and info then
+    nginx.settle(tickets[job], info, err)
+    tickets[job] = nil
+  end
+  if not done then
+    return result, failure { kind = kind or "cancelled", message = reason }, info or { dropped = {} }
+  end
+  return result, err, info
 end
 
 --- Runs traceroutes from Cloudflare's data centres and waits for them.
 ---
---- `result` and `err` together mean: this much arrived, that much did not (`err.targets`). An interrupt (Ctrl-C)
---- ends the call and is raised as usual; nothing else is raised but lack of memory.
+--- `result` and `err` together mean: this much arrived, that much did not (`err.targets`). Nothing is raised but an
+--- interrupt and lack of memory.
 ---@param account? string account id (1 to 32 letters, digits, - and _); nil: CLOUDFLARE_ACCOUNT_ID
 ---@param targets string|string[] host names, IPv4 or IPv6 addresses; each is asked for once
 ---@param opts? traceroute.Options
@@ -41,19 +97,11 @@ end
 ---@return traceroute.Error? err nil when everything arrived
 ---@return traceroute.Info info how each request went
 function traceroute.create(account, targets, opts)
-  local job, err = core.start(account, targets, opts)
+  local job, err = start(account, targets, opts, true)
   if not job then
     return nil, err, { dropped = {} }
   end
-  local ran, done, reason = pcall(wait, job)
-  if not ran then
-    job:cancel()
-    error(done, 0)
-  elseif not done then
-    job:cancel()
-    return nil, reason, { dropped = {} }
-  end
-  return job:result()
+  return traceroute.wait(job)
 end
 
 --- Checks the arguments as `start` does and says what it would send; needs no credentials and sends nothing.

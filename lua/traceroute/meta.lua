@@ -29,6 +29,7 @@
 ---@field max_response_bytes? integer for each response, decompressed; default 67108864
 ---@field concurrency? integer 1 to 64 requests side by side; default 4
 ---@field quota? integer requests in five minutes; default 1200; 0: no limit of our own
+---@field shared_dict? string nginx: name of the lua_shared_dict through which all workers share one quota
 ---@field on_progress? fun(progress: traceroute.Progress): boolean? false ends the call
 ---@field validate? "strict"|"lenient"|false default "strict"
 

@@ -92,8 +92,8 @@ local function fill(text, values)
   return (text:gsub("%$(%u+)", values))
 end
 
--- Debian's Lua module is a shared object; elsewhere it can be compiled in.
-local function modules()
+-- The lines that load nginx's Lua module: Debian's is a shared object; elsewhere it can be compiled in.
+function conf.modules()
   local options = host.run("nginx -V 2>&1")
   local directory = options:match("%-%-modules%-path=(%S+)") or "/usr/lib/nginx/modules"
   local lines = {}
@@ -132,7 +132,7 @@ function conf.text(ports, workers, bare)
   return fill(MAIN, {
     WORKERS = tostring(workers),
     USER = host.run("id -u"):match("%d+") == "0" and ("user %s;"):format(user) or "",
-    MODULES = modules(),
+    MODULES = conf.modules(),
     ROOT = host.root(),
     SERVERS = table.concat(servers),
   })

@@ -11,7 +11,7 @@ local READY_SECONDS = 20
 
 -- Starts the shell command, whose words are quoted already. The directory is removed with it.
 function process.launch(directory, command)
-  host.run("mkfifo " .. host.quote(directory .. "/ready"))
+  host.run("mkfifo -m 666 " .. host.quote(directory .. "/ready"))
   local pipe = assert(io.popen(("exec setpriv --pdeathsig TERM sh %s %s %s"):format(
     host.quote(host.root() .. "/spec/support/watch.sh"), host.quote(directory), command), "w"))
   return setmetatable({ directory = directory, pipe = pipe }, Process)

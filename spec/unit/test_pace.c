@@ -146,6 +146,8 @@ static void test_hold(void **state) {
   tr_pace_sent(&p, 410);
   tr_pace_hold(&p, 410, 2); /* the longer of the two counts */
   assert_near(tr_pace_wait(&p, 410), 301);
+  tr_pace_hold(&p, 2000, 1e9); /* no answer blocks for longer than the most */
+  assert_near(tr_pace_wait(&p, 2000), TR_PACE_HOLD_MAX);
   tr_pace_cleanup(&p);
 }
 

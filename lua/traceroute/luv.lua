@@ -1,0 +1,36 @@
+-- luv: traceroutes inside a luv loop. The transfers live in the core's thread; each job has a descriptor of its own
+-- that the loop watches, so that nothing is polled and no timer is needed. Knows nothing of HTTP or results.
+local core = require "traceroute.core"
+local uv = require "luv"
+
+local luv = {}
+
+--- Starts traceroutes; the running loop calls back when they are done.
+---@param account? string as for traceroute.create
+---@param targets string|string[]
+---@param opts? traceroute.Options
+---@param callback fun(result?: traceroute.Result, err?: traceroute.Error, info: traceroute.Info) called once
+---@return traceroute.Job? job whose cancel ends it early, with a call back; nil: nothing was sent
+---@return traceroute.Error? err
+function luv.create(account, targets, opts, callback)
+  local job, err = core.start_in_thread(account, targets, opts)
+  if not job then
+    return nil, err
+  end
+  local fd, reason = job:fd()
+  if not fd then
+    job:cancel()
+    return nil, reason
+  end
+  local poll = uv.new_poll(fd)
+  poll:start("r", function()
+    if job:step(0) then
+      poll:close()
+      callback(job:result())
+    end
+  end)
+  job:send()
+  return job
+end
+
+return luv

@@ -1,0 +1,155 @@
+-- nginx: how to wait inside nginx and OpenResty. The transfers live in the core's thread; a request waits for its
+-- job at a unix socket, the doorbell, in a cosocket of its own, so that nginx knows of the wait: a client that goes
+-- away, a killed light thread and a reload end it as they end any other. It knows nothing of HTTP or results.
+local shared_pace = require "traceroute.shared_pace"
+
+local nginx = {}
+
+local ngx = ngx -- luacheck: ignore (nginx's own global)
+
+-- Phases in which ngx_lua lets code wait on a socket.
+local WAITING_PHASES = {
+  rewrite = true,
+  server_rewrite = true,
+  access = true,
+  content = true,
+  timer = true,
+  preread = true,
+  ssl_cert = true,
+  ssl_client_hello = true,
+  ssl_session_fetch = true,
+}
+
+-- Seconds beyond the job's own end, by which its thread has surely said so.
+local GRACE = 10
+local CONNECT_SECONDS = 5
+-- Between two runs of decoding; 0 would not let nginx look at its sockets.
+local PAUSE_SECONDS = 0.001
+
+--- Why a job cannot be started or waited for in the running phase; nil if it can.
+---@param waits boolean whether it is to be waited for
+function nginx.refusal(waits)
+  local phase = ngx.get_phase()
+  if phase == "init" then
+    return "nothing can be sent from init_by_lua, which runs before the workers are there; use ngx.timer.at(0, …) "
+      .. "in init_worker_by_lua"
+  elseif waits and not WAITING_PHASES[phase] then
+    return "the phase " .. phase .. " of nginx cannot wait; use ngx.timer.at(0, …)"
+  end
+end
+
+local function ring_until_done(job, socket)
+  local receive = socket.receiveany or socket.receive
+  while true do
+    local done, more = job:step(0)
+    if done then
+      return true
+    elseif done == nil then
+      return nil, more.message
+    elseif more then
+      ngx.sleep(PAUSE_SECONDS)
+    else
+      local byte, err = receive(socket, 1)
+      if err == "closed" or err == "connection reset by peer" then
+        return nil, "the transfer's thread ended the wait, having no descriptors left; raise worker_rlimit_nofile",
+          "connection"
+      elseif not byte then
+        return nil, "the wait for the transfer ended: " .. err
+      end
+    end
+  end
+end
+
+--- Waits for a job; other requests go on meanwhile.
+---@return boolean? done nil if it cannot be waited for
+---@return string? reason why not
+---@return string? kind of error that this is, if not `cancelled`
+function nginx.wait(job)
+  if job:step(0) then
+    return true
+  end
+  local refusal = nginx.refusal(true)
+  if refusal then
+    return nil, refusal
+  end
+  local path, number, seconds = job:doorbell()
+  if not path then
+    return nil, number.message
+  end
+  local socket = ngx.socket.tcp()
+  socket:settimeouts(CONNECT_SECONDS * 1000, CONNECT_SECONDS * 1000, (seconds + GRACE) * 1000)
+  local connected, err = socket:connect("unix:" .. path)
+  if connected then
+    connected, err = socket:send(number .. "\n")
+  end
+  if not connected then
+    return nil, "no connection to the transfer's thread (" .. err .. "); raise worker_connections", "connection"
+  end
+  local done, reason, kind = ring_until_done(job, socket)
+  socket:close()
+  return done, reason, kind
+end
+
+local function send_paced(job, dict)
+  local requests, tries, quota, name, seconds = job:demand()
+  local wanted = quota == 0 and requests or math.min(requests * tries, math.max(quota, requests))
+  local waited = 0
+  while true do
+    local wait, taken, err = shared_pace.take(dict, name, wanted, quota, ngx.now(), seconds)
+    if err then
+      return nil, { kind = "invalid_request", path = "shared_dict", message = err }
+    elseif wait == 0 then
+      job:send()
+      return { dict = dict, name = name, taken = taken }
+    elseif waited + wait > seconds then
+      return nil, {
+        kind = "rate_limit",
+        retry_after = wait,
+        message = "not sent, since the workers' shared limit on requests in five minutes would have been exceeded; "
+          .. "wait retry_after seconds, or raise timeout",
+      }
+    end
+    ngx.sleep(wait)
+    waited = waited + wait
+  end
+end
+
+--- Sends a job's requests, in step with the other workers when a shared dictionary is named.
+---@param job table as core.start_in_thread returned it
+---@param shared_dict? string name of a lua_shared_dict
+---@return table? ticket to be settled; nil and an error (a plain table) when nothing was sent
+function nginx.send(job, shared_dict)
+  if not shared_dict then
+    job:send()
+    return {}
+  end
+  local dict = ngx.shared[shared_dict]
+  if not dict then
+    return nil, {
+      kind = "invalid_request",
+      path = "shared_dict",
+      message = "nginx has no lua_shared_dict " .. shared_dict,
+    }
+  end
+  return send_paced(job, dict)
+end
+
+--- After the call: what was taken from the shared quota and not sent is given back.
+---@param ticket table from nginx.send
+---@param info traceroute.Info
+---@param err? traceroute.Error
+function nginx.settle(ticket, info, err)
+  if not ticket.dict then
+    return
+  end
+  local sent = 0
+  for i = 1, #info do
+    sent = sent + (info[i].attempts or 0)
+  end
+  shared_pace.settle(ticket.dict, ticket.taken, sent, ngx.now())
+  if err and err.kind == "rate_limit" and err.retry_after then
+    shared_pace.hold(ticket.dict, ticket.name, err.retry_after, ngx.now())
+  end
+end
+
+return nginx

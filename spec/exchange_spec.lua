@@ -1,0 +1,399 @@
+-- One HTTP exchange on the wire: TLS, connections, compression, proxies, and every way in which an answer
+-- can come late, broken or not at all. Tries after the first are retry_spec's.
+
+local cjson = require "cjson"
+local host = require "spec.support.host"
+local server = require "spec.support.server"
+local traceroute = require "traceroute"
+local uv = require "luv"
+
+local TOKEN = "exchange-spec-token"
+
+describe("an exchange", function()
+  local stand_in
+
+  setup(function()
+    stand_in = server.get()
+  end)
+
+  before_each(function()
+    stand_in:reset()
+  end)
+
+  -- Asks once. `base` is a behaviour at a listener of the stand-in, or a whole URL.
+  local function ask(base, listener, more)
+    local options = {
+      base_url = base:find("://", 1, true) and base or stand_in:url(base, listener),
+      ca_file = stand_in.ca_file, token = TOKEN, retries = 0, timeout = 20,
+    }
+    for name, value in pairs(more or {}) do
+      options[name] = value or nil
+    end
+    local result, err, info = traceroute.create(stand_in.account, "192.0.2.1", options)
+    assert.is_nil((tostring(err) .. cjson.encode(info)):find(TOKEN, 1, true))
+    return result, err, info
+  end
+
+  -- The whole answer of `ok` arrived.
+  local function is_whole(result, err)
+    assert.is_nil(err)
+    assert.equal("192.0.2.1", result[1].target)
+    assert.equal("den01", result[1].colos[1].colo.name)
+    assert.equal(6, #result[1].colos[2].hops)
+  end
+
+  local function fails(kind, words, result, err)
+    assert.is_nil(result)
+    assert.equal(kind, err.kind)
+    assert.matches(words, err.message)
+    assert.same({ "192.0.2.1" }, err.targets)
+  end
+
+  describe("over TLS", function()
+    it("speaks HTTP/2 where the server has it, with the name checked", function()
+      is_whole(ask("ok"))
+      local got = stand_in:requests()[1]
+      assert.equal("HTTP/2.0", got.protocol)
+      assert.equal("localhost", got.server_name)
+      assert.equal("TLSv1.3", got.tls)
+      assert.equal("Bearer " .. TOKEN, got.headers.authorization)
+      assert.is_nil(got.headers.expect)
+      is_whole(ask("ok", "http11"))
+      assert.equal("HTTP/1.1", stand_in:requests()[2].protocol)
+      is_whole(ask(stand_in:url("ok", "https", "127.0.0.1")))
+    end)
+
+    for listener, words in pairs {
+      expired = "not trusted: .*has expired.*ca_file",
+      wrong_name = "not trusted: .*name.*localhost",
+      self_signed = "not trusted: .*self.signed",
+      old_tls = "TLS 1%.2",
+    } do
+      it("refuses " .. listener, function()
+        fails("connection", words, ask("ok", listener))
+        assert.same({}, stand_in:requests())
+      end)
+    end
+
+    it("trusts what ca_file names, and nothing else of its own accord", function()
+      fails("connection", "not trusted: .*issuer.*ca_file", ask("ok", "https", { ca_file = false }))
+      fails("connection", "CA file.*/nonexistent/ca.pem", ask("ok", "https", { ca_file = "/nonexistent/ca.pem" }))
+      local path = stand_in.directory .. "/garbage.pem"
+      host.write(path, "-----BEGIN CERTIFICATE-----\nnot a certificate\n")
+      fails("connection", "CA file", ask("ok", "https", { ca_file = path }))
+      assert.same({}, stand_in:requests())
+      is_whole(ask("ok"))
+    end)
+
+    it("does not try a refused certificate again", function()
+      local _, err = ask("ok", "expired", { retries = 3 })
+      assert.equal(1, err.attempts)
+    end)
+
+    it("says so when the port speaks plain http, or http is spoken to a TLS port", function()
+      fails("connection", "no TLS connection: .*port of base_url", ask("https://localhost:" .. stand_in.ports.http))
+      local result, err = ask("http://localhost:" .. stand_in.ports.http11)
+      fails("invalid_request", "HTTP request was sent to HTTPS port", result, err)
+      assert.equal(400, err.status)
+    end)
+  end)
+
+  it("uses a connection again in later calls", function()
+    for _, listener in ipairs { "https", "http11", "http" } do
+      stand_in:reset()
+      for _ = 1, 3 do
+        is_whole(ask("ok", listener))
+      end
+      local list = stand_in:requests()
+      assert.equal(list[1].connection, list[2].connection)
+      assert.equal(list[1].connection, list[3].connection)
+    end
+  end)
+
+  it("opens another connection once a server has closed the kept one", function()
+    local own = server.start()
+    local first = traceroute.create(own.account, "192.0.2.1",
+      { base_url = own:url("until_close", "http11"), ca_file = own.ca_file, token = TOKEN, retries = 0 })
+    local second = traceroute.create(own.account, "192.0.2.1",
+      { base_url = own:url("ok", "http11"), ca_file = own.ca_file, token = TOKEN, retries = 0 })
+    local list = own:requests()
+    own:stop()
+    assert.equal(2, #first[1].colos)
+    assert.equal(2, #second[1].colos)
+    assert.not_equal(list[1].connection, list[2].connection)
+  end)
+
+  describe("decodes", function()
+    for _, case in ipairs {
+      { "gzip", "https" }, { "gzip", "http11" }, { "br", "https" },
+      { "early_hints", "http11" }, { "until_close", "http11" }, { "until_close", "http" },
+      { "drip/500/1", "https" }, { "drip/7/0", "http11" }, { "text_plain", "https" },
+      { "long_header/100000", "http11" }, { "many_headers/500", "https" },
+    } do
+      it(case[1] .. " at " .. case[2], function()
+        is_whole(ask(case[1], case[2]))
+      end)
+    end
+
+    it("headers that trickle in, and the ray of the answer instead of that of early hints", function()
+      local _, _, info = ask("early_hints", "http11")
+      assert.is_nil(info[1].ray)
+      local body = host.read(host.root() .. "/spec/support/published.json")
+      local text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncf-ray: slow-one\r\nX-Long: " .. ("x"):rep(100) ..
+        "\r\nContent-Length: " .. #body .. "\r\n\r\n"
+      local listener, client, sent = uv.new_tcp(), uv.new_tcp(), 0
+      listener:bind("127.0.0.1", 0)
+      listener:listen(1, function()
+        local idle = uv.new_idle()
+        listener:accept(client)
+        idle:start(function() -- one byte a turn of the loop
+          sent = sent + 1
+          if sent <= #text then
+            client:write(text:sub(sent, sent))
+          else
+            client:write(body)
+            idle:close()
+          end
+        end)
+      end)
+      local job = traceroute.start(stand_in.account, "1.1.1.1",
+        { base_url = "http://127.0.0.1:" .. listener:getsockname().port, token = TOKEN, retries = 0, timeout = 20 })
+      while not job:step(0) do
+        uv.run("nowait")
+      end
+      listener:close()
+      client:close()
+      uv.run("nowait")
+      local result, err, slow = job:result()
+      assert.is_nil(err)
+      assert.equal("1.1.1.1", result[1].target)
+      assert.equal("slow-one", slow[1].ray)
+    end)
+  end)
+
+  describe("tells as invalid_response", function()
+    for _, case in ipairs {
+      { "bad_gzip", "https", "cannot be read: .*ncoding", 200 },
+      { "plain_gzip", "http11", "cannot be read: .*ncoding", 200 },
+      { "empty/200", "https", "is empty", 200 },
+      { "no_content", "https", "is empty", 204 },
+      { "bad_length", "http11", "cannot be read: .*Content%-Length", 200 },
+      { "not_http", "http11", "cannot be read: .*HTTP/0%.9", nil },
+      { "not_http", "http", "cannot be read: .*HTTP/0%.9", nil },
+    } do
+      it(case[1] .. " at " .. case[2], function()
+        local result, err = ask(case[1], case[2], { retries = 2 })
+        fails("invalid_response", case[3], result, err)
+        assert.equal(case[4], err.status)
+        assert.equal(1, err.attempts)
+      end)
+    end
+
+    it("more bytes than max_response_bytes, counted after decompression", function()
+      for _, listener in ipairs { "https", "http11" } do
+        local result, err, info = ask("gzip_bomb/8", listener, { max_response_bytes = 1048576, retries = 2 })
+        fails("invalid_response", "larger than max_response_bytes %(1048576%)", result, err)
+        assert.equal(1, err.attempts)
+        assert.is_true(info[1].bytes <= 1048576)
+      end
+      local _, _, info = ask("ok")
+      local size = info[1].bytes
+      is_whole(ask("ok", "https", { max_response_bytes = size }))
+      local _, err = ask("ok", "https", { max_response_bytes = size - 1 })
+      assert.equal("invalid_response", err.kind)
+    end)
+
+    it("a redirect, which is not followed", function()
+      for _, code in ipairs { 301, 302, 307, 308 } do
+        for _, to in ipairs { "", "/http" } do
+          local result, err = ask("redirect/" .. code .. to)
+          fails("invalid_response", "HTTP " .. code .. ": redirected to \"https?://127%.0%.0%.1", result, err)
+          assert.equal(code, err.status)
+        end
+      end
+      local list = stand_in:requests()
+      assert.equal(8, #list) -- the token went to nobody else
+      for _, request in ipairs(list) do
+        assert.matches("^/redirect/", request.uri)
+      end
+    end)
+  end)
+
+  describe("tells as a failed connection", function()
+    for _, case in ipairs {
+      { "cut/0", "https", 0 }, { "cut/0", "http11", 0 }, { "cut/100", "https", 100 }, { "cut/100", "http", 100 },
+      { "cut_chunked/100", "https", 100 }, { "cut_chunked/100", "http11", 100 },
+      { "close", "https", 0 }, { "close", "http11", 0 }, { "close", "http", 0 },
+      { "reset", "https", 0 }, { "reset", "http11", 0 }, { "reset", "http", 0 },
+      { "bad_chunk", "http11", 0 }, { "long_header/100000", "https", 0 },
+    } do
+      it(case[1] .. " at " .. case[2], function()
+        local _, err, info = ask(case[1], case[2])
+        assert.equal("connection", err.kind)
+        assert.same({ "192.0.2.1" }, err.targets)
+        assert.equal(case[3], info[1].bytes)
+      end)
+    end
+
+    it("an answer that breaks off, and keeps the colos that were whole", function()
+      for _, listener in ipairs { "https", "http11", "http" } do
+        local result, err = ask("cut/3000", listener)
+        assert.equal("connection", err.kind)
+        assert.equal(200, err.status)
+        assert.equal("192.0.2.1", result[1].target)
+        assert.equal(1, #result[1].colos)
+        assert.equal("den01", result[1].colos[1].colo.name)
+      end
+    end)
+
+    it("a refused port", function()
+      local port = server.free_port()
+      fails("connection", "connect", ask("https://127.0.0.1:" .. port))
+    end)
+  end)
+
+  describe("ends in time", function()
+    local function timed(...)
+      local start = uv.hrtime()
+      local result, err, info = ask(...)
+      return (uv.hrtime() - start) / 1e9, result, err, info
+    end
+
+    it("when no answer comes, or it stops coming", function()
+      for _, listener in ipairs { "https", "http11" } do
+        local seconds, result, err = timed("hang", listener, { timeout = 0.2 })
+        fails("timeout", "within 0%.2 s", result, err)
+        assert.is_true(seconds >= 0.2 and seconds < 3)
+        seconds, result, err = timed("hang_after/3000", listener, { timeout = 0.3 })
+        assert.equal("timeout", err.kind)
+        assert.equal("den01", result[1].colos[1].colo.name)
+        assert.is_true(seconds >= 0.3 and seconds < 3)
+        local list = stand_in:await(function(list)
+          return #list == 2 and list[1].ended and list[2].ended
+        end)
+        assert.is_true(list[1].aborted and list[#list].aborted)
+        stand_in:reset()
+      end
+    end)
+
+    it("when drops come to no end", function()
+      local seconds, _, err = timed("drip/1/20", "https", { timeout = 0.2 })
+      assert.equal("timeout", err.kind)
+      assert.is_true(seconds < 3)
+    end)
+
+    it("when the handshake hangs: by connect_timeout, or by timeout if that is sooner", function()
+      local port, silent = server.silent_port()
+      local url = "https://127.0.0.1:" .. port
+      local seconds, result, err = timed(url, nil, { connect_timeout = 0.2 })
+      fails("connection", "no connection within 0%.2 s", result, err)
+      assert.is_true(seconds >= 0.2 and seconds < 3)
+      seconds, result, err = timed(url, nil, { timeout = 0.2 })
+      fails("timeout", "within 0%.2 s", result, err)
+      assert.is_true(seconds >= 0.2 and seconds < 3)
+      silent.close()
+    end)
+
+    it("when requests side by side wait for one connection that hangs", function()
+      local port, silent = server.silent_port()
+      local targets = {}
+      for i = 1, 35 do
+        targets[i] = "192.0.2." .. i
+      end
+      for name, kind in pairs { connect_timeout = "connection", timeout = "timeout" } do
+        local start = uv.hrtime()
+        local _, _, info = traceroute.create(stand_in.account, targets,
+          { base_url = "https://127.0.0.1:" .. port, token = TOKEN, retries = 0, timeout = 8, [name] = 0.2 })
+        for i = 1, 4 do
+          assert.equal(kind, info[i].error.kind)
+          assert.is_true(info[i].seconds < 4)
+        end
+        assert.is_true((uv.hrtime() - start) / 1e9 < 4)
+      end
+      silent.close()
+    end)
+  end)
+
+  describe("through a proxy", function()
+    local NAMES = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "no_proxy" }
+    local plain, guarded
+
+    setup(function()
+      plain, guarded = stand_in:proxy(), stand_in:proxy { user = "alice", password = "wonderland" }
+    end)
+
+    teardown(function()
+      plain:stop()
+      guarded:stop()
+    end)
+
+    after_each(function()
+      for _, name in ipairs(NAMES) do
+        host.setenv(name, nil)
+      end
+    end)
+
+    -- How many tunnels to the stand-in's port the proxy was asked for so far.
+    local function tunnels(proxy, port)
+      local _, count = proxy:log():gsub("CONNECT %w+:" .. (port or stand_in.ports.https), "")
+      return count
+    end
+
+    it("asks the option's first, then the environment's, then none", function()
+      is_whole(ask("ok", "https", { proxy = plain.url }))
+      assert.equal(1, tunnels(plain))
+      host.setenv("https_proxy", "http://127.0.0.1:" .. server.free_port())
+      fails("connection", "connect", ask("ok", "http11"))
+      is_whole(ask("ok", "http11", { proxy = plain.url }))
+      is_whole(ask("ok", "http11", { proxy = "" }))
+      assert.equal(1, tunnels(plain, stand_in.ports.http11))
+      host.setenv("no_proxy", "elsewhere.example,localhost")
+      is_whole(ask("ok", "http11"))
+      host.setenv("no_proxy", nil)
+      host.setenv("https_proxy", guarded.url:gsub("//", "//alice:wonderland@"))
+      is_whole(ask("ok", "http11"))
+      assert.equal(1, tunnels(guarded, stand_in.ports.http11))
+    end)
+
+    it("does not send its own credentials through the tunnel, nor the token to the proxy", function()
+      is_whole(ask("ok", "https", { proxy = guarded.url:gsub("//", "//alice:wonderland@") }))
+      local headers = stand_in:requests()[1].headers
+      assert.is_nil(headers["proxy-authorization"])
+      assert.equal("Bearer " .. TOKEN, headers.authorization)
+      assert.is_nil(guarded:log():find(TOKEN, 1, true))
+    end)
+
+    it("says that it was refused, without trying again", function()
+      local result, err = ask("ok", "https", { proxy = guarded.url, retries = 2 })
+      fails("connection", "proxy refused with HTTP 407.*https_proxy", result, err)
+      assert.equal(1, err.attempts)
+      assert.same({}, stand_in:requests())
+    end)
+
+    it("keeps the proxy's password out of every message", function()
+      local urls = { "http://127.0.0.1:" .. server.free_port(), "ftp://127.0.0.1:1", "http://127.0.0.1:99999",
+        "http://x y:1", "http://[::1:1", "http://nowhere.invalid:1", guarded.url }
+      for _, url in ipairs(urls) do
+        url = url:gsub("//", "//alice:rabbithole@")
+        for _, by in ipairs { "option", "environment" } do
+          host.setenv("https_proxy", by == "environment" and url or nil)
+          local result, err, info = ask("ok", "https", { proxy = by == "option" and url })
+          assert.is_nil(result)
+          assert.is_truthy(err.kind == "connection" or err.kind == "invalid_request")
+          assert.is_nil((tostring(err) .. cjson.encode(info)):find("rabbithole", 1, true), url)
+        end
+      end
+      assert.same({}, stand_in:requests())
+    end)
+
+    it("never goes with plain http on loopback, whatever is asked for", function()
+      local before = plain:log()
+      for _, name in ipairs(NAMES) do
+        host.setenv(name, name ~= "no_proxy" and plain.url or nil)
+      end
+      is_whole(ask("ok", "http"))
+      is_whole(ask("ok", "http", { proxy = plain.url }))
+      assert.equal(before, plain:log())
+    end)
+  end)
+end)

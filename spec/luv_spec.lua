@@ -1,0 +1,123 @@
+-- Traceroutes inside a luv loop: many at once, none in the way of the loop's other work.
+
+local server = require "spec.support.server"
+local traceroute = require "traceroute.luv"
+local uv = require "luv"
+
+describe("traceroutes in a luv loop", function()
+  local stand_in
+
+  setup(function()
+    stand_in = server.get()
+  end)
+
+  before_each(function()
+    stand_in:reset()
+  end)
+
+  local function options(behaviour, more)
+    local opts = { base_url = stand_in:url(behaviour), ca_file = stand_in.ca_file, token = "secret", quota = 0 }
+    for name, value in pairs(more or {}) do
+      opts[name] = value
+    end
+    return opts
+  end
+
+  it("call back with what create returns", function()
+    local got
+    local job = traceroute.create(stand_in.account, { "a.example", "b.example" }, options("ok"), function(...)
+      got = { ... }
+    end)
+    assert.is_not_nil(job)
+    assert.is_nil(got)
+    uv.run()
+    assert.equal("b.example", got[1][2].target)
+    assert.equal(2, #got[1][2].colos)
+    assert.is_nil(got[2])
+    assert.equal(200, got[3][1].status)
+  end)
+
+  it("call back with an error", function()
+    local result, err
+    traceroute.create(stand_in.account, "a.example", options("status/403"), function(...)
+      result, err = ...
+    end)
+    uv.run()
+    assert.is_nil(result)
+    assert.equal("permission", err.kind)
+  end)
+
+  it("return an error at once for what cannot be sent, and never call back", function()
+    local job, err = traceroute.create(stand_in.account, "a.example", options("ok", { timeout = -1 }), error)
+    uv.run()
+    assert.is_nil(job)
+    assert.equal("invalid_request", err.kind)
+    assert.same({}, stand_in:requests())
+  end)
+
+  it("run side by side, while the loop's own timers go on", function()
+    local done, ticks, turns = {}, 0, 0
+    local timer, check = uv.new_timer(), uv.new_check()
+    timer:start(10, 10, function()
+      ticks = ticks + 1
+    end)
+    check:start(function()
+      turns = turns + 1
+    end)
+    for i = 1, 50 do
+      local target = ("t%d.example"):format(i)
+      traceroute.create(stand_in.account, target, options("slow/200"), function(result)
+        done[#done + 1] = result[1].target == target and #result[1].colos
+        if #done == 50 then
+          timer:close()
+          check:close()
+        end
+      end)
+    end
+    uv.run()
+    assert.equal(50, #done)
+    for _, colos in ipairs(done) do
+      assert.equal(2, colos)
+    end
+    assert.is_true(ticks > 5)
+    -- A few turns a job and one a tick: a loop that polled would take thousands.
+    assert.is_true(turns < 4 * 50 + ticks)
+  end)
+
+  it("take a large answer in short runs", function()
+    local targets, runs, got = {}, 0, nil
+    for i = 1, 10 do
+      targets[i] = "t" .. i
+    end
+    local opts = options("big/10/100/15", {
+      on_progress = function()
+        runs = runs + 1
+      end,
+    })
+    traceroute.create(stand_in.account, targets, opts, function(result)
+      got = result
+    end)
+    uv.run()
+    assert.equal(100, #got[10].colos)
+    assert.is_true(runs > 10)
+  end)
+
+  it("end early when cancelled, with a call back", function()
+    local err
+    local job = traceroute.create(stand_in.account, "a.example", options("hang"), function(_, why)
+      err = why
+    end)
+    local timer = uv.new_timer()
+    timer:start(5, 5, function()
+      if #stand_in:requests() == 1 then
+        timer:close()
+        job:cancel()
+      end
+    end)
+    uv.run()
+    assert.equal("cancelled", err.kind)
+    assert.is_table(stand_in:await(function(list)
+      return list[1].aborted
+    end))
+  end)
+end)

@@ -1,0 +1,236 @@
+-- Many calls at once in nginx, and what they share: a worker's time, its connections, the resolver, the quota of
+-- all workers. The counts and values are asserted, not the times: those are the benchmark's.
+if not rawget(_G, "jit") then
+  return
+end
+
+local cjson = require "cjson"
+local host = require "spec.support.host"
+local server = require "spec.support.server"
+local worker = require "spec.support.worker"
+
+local LOCATIONS = [[
+  location = /call { content_by_lua_block { require("spec.support.caller").answer() } }
+  location = /many { content_by_lua_block { require("spec.support.caller").answer_many() } }
+]]
+
+describe("many calls in one nginx", function()
+  local stand_in, nginx
+
+  setup(function()
+    stand_in = server.get()
+  end)
+
+  before_each(function()
+    stand_in:reset()
+    nginx = nil
+  end)
+
+  after_each(function()
+    if nginx then
+      nginx:stop()
+    end
+  end)
+
+  local function start(options)
+    options.locations = LOCATIONS
+    nginx = worker.start(options)
+  end
+
+  local function path(location, behaviour, query)
+    query.base, query.ca = query.base or stand_in:url(behaviour), stand_in.ca_file
+    return worker.path(location, query)
+  end
+
+  it("answers others while 500 are in flight, and answers all 500", function()
+    start {}
+    local asked = nginx:begin(path("/many", "slow/2000", { n = 500 }), 60)
+    local pings, most, flying = 0, 0
+    repeat
+      local body, status = nginx:get("/ping")
+      assert.equal("pong", body)
+      assert.equal(200, status)
+      pings, flying = pings + 1, 0
+      local list = stand_in:requests()
+      for _, request in ipairs(list) do
+        flying = flying + (request.ended and 0 or 1)
+      end
+      most = math.max(most, flying)
+    until #list == 500 and flying == 0
+    assert.same({ right = 500, wrong = {} }, cjson.decode((asked:finish())))
+    assert.equal(500, most)
+    assert.is_true(pings > 10)
+  end)
+
+  it("decodes a response of 17 MB while others are answered", function()
+    start {}
+    local names = {}
+    for i = 1, 10 do
+      names[i] = "t" .. i
+    end
+    local targets = table.concat(names, ",")
+    local asked = nginx:begin(path("/call", "big/10/330/15", { targets = targets }), 60)
+    local during, ended = 0
+    repeat
+      assert.equal("pong", (nginx:get("/ping")))
+      local request = stand_in:requests()[1]
+      ended = request and request.ended
+      during = during + (request and not ended and 1 or 0)
+    until ended
+    local outcome = cjson.decode((asked:finish()))
+    assert.equal(targets, outcome.targets)
+    assert.equal(3300, outcome.colos)
+    assert.is_true(during > 0)
+  end)
+
+  it("says what to raise when nginx has no connections left", function()
+    start { connections = 24 }
+    local answer = cjson.decode((nginx:get(path("/many", "slow/300", { n = 40 }))))
+    assert.is_true(answer.right > 0)
+    assert.equal(40, answer.right + #answer.wrong)
+    assert.is_true(#answer.wrong > 0)
+    for _, outcome in ipairs(answer.wrong) do
+      assert.equal("connection", outcome.kind)
+      assert.matches("^no connection to the transfer's thread %(.*%); raise worker_connections$", outcome.message)
+    end
+    assert.equal(2, cjson.decode((nginx:get(path("/call", "ok", {})))).colos)
+    assert.equal("pong", (nginx:get("/ping")))
+  end)
+
+  it("goes on after a time without descriptors", function()
+    start { descriptors = 64 }
+    local answer = cjson.decode((nginx:get(path("/many", "slow/300", { n = 60, timeout = 3 }))))
+    assert.equal(60, answer.right + #answer.wrong)
+    assert.is_true(#answer.wrong > 0)
+    for _, outcome in ipairs(answer.wrong) do
+      assert.equal("connection", outcome.kind)
+    end
+    assert.same({ right = 5, wrong = {} }, cjson.decode((nginx:get(path("/many", "slow/50", { n = 5 })))))
+    assert.equal("pong", (nginx:get("/ping")))
+  end)
+
+  it("is not held up by a resolver that is stuck", function()
+    local is_root = host.run("id -u"):match("%d+") == "0"
+    local files = host.private_directory("traceroute-resolver")
+    local uv = require "luv"
+    local silent = uv.new_udp()
+    finally(function()
+      host.remove(files)
+      silent:close()
+      uv.run("nowait")
+    end)
+    local can_mount = is_root and select(2, host.run("unshare -m true 2>/dev/null")) == 0
+    if not can_mount or not silent:bind("127.0.0.77", 53) then
+      pending("needs root, a mount namespace and port 53 of a loopback address")
+      return
+    end
+    host.write(files .. "/resolv.conf", "nameserver 127.0.0.77\noptions timeout:30 attempts:1\n")
+    host.write(files .. "/nsswitch.conf", "hosts: files dns\n")
+    host.write(files .. "/run", ([[
+      mount --bind %s/resolv.conf /etc/resolv.conf
+      mount --bind %s/nsswitch.conf /etc/nsswitch.conf
+      exec "$@"]]):format(files, files))
+    start { under = "unshare -m sh " .. host.quote(files .. "/run") }
+    local pid = tonumber((nginx:get("/pid")))
+    local stuck = {}
+    for i = 1, 5 do
+      stuck[i] = nginx:begin(path("/call", "", { base = ("https://stuck%d.example"):format(i), timeout = 1.5 }))
+    end
+    for _ = 1, 20 do
+      assert.equal("pong", (nginx:get("/ping")))
+    end
+    assert.equal(2, cjson.decode((nginx:get(path("/call", nil, {
+      base = stand_in:url("ok", "https", "127.0.0.1") })))).colos)
+    for _, asked in ipairs(stuck) do
+      local outcome = cjson.decode((asked:finish()))
+      assert.equal("timeout", outcome.kind)
+    end
+    local held = nginx:begin(path("/call", "", { base = "https://stuck.example", timeout = 60 }))
+    assert.equal("pong", (nginx:get("/ping")))
+    nginx:signal("TERM")
+    assert.is_true(worker.await(function()
+      return not worker.is_alive(pid)
+    end))
+    held:finish()
+    assert.is_nil(nginx:error_log():match("[^\n]*exited on signal[^\n]*"))
+  end)
+
+  describe("that share a quota", function()
+    local function start_two()
+      start { workers = 2, http = "lua_shared_dict pace 1m;" }
+    end
+
+    local function call(behaviour)
+      return path("/call", behaviour, { dict = "pace", quota = 5, retries = 0, timeout = 3 })
+    end
+
+    it("send no more than that, from all workers together", function()
+      start_two()
+      local asked, outcomes, pids = {}, {}, {}
+      local function take(outcome)
+        outcomes[#outcomes + 1] = outcome
+        pids[outcome.pid] = true
+      end
+      for i = 1, 12 do
+        asked[i] = nginx:begin(call("slow/100"))
+      end
+      for i = 1, 12 do
+        take(cjson.decode((asked[i]:finish())))
+      end
+      worker.await(function()
+        take(cjson.decode((nginx:get(call("ok")))))
+        local first = next(pids)
+        return next(pids, first)
+      end)
+      take(cjson.decode((nginx:get(call("ok")))))
+      take(cjson.decode((nginx:get(call("ok")))))
+      local right = 0
+      for _, outcome in ipairs(outcomes) do
+        if outcome.kind then
+          assert.equal("rate_limit", outcome.kind)
+          assert.is_true(outcome.retry_after > 240 and outcome.retry_after <= 330)
+          assert.matches("^not sent, since the workers' shared limit", outcome.message)
+        else
+          right = right + 1
+        end
+      end
+      assert.is_true(right > 0 and right <= 5)
+      assert.equal(right, #stand_in:requests())
+    end)
+
+    it("get back what was taken and not sent", function()
+      start { http = "lua_shared_dict pace 1m;" }
+      local function retrying()
+        return cjson.decode((nginx:get(path("/call", "ok", { dict = "pace", quota = 5, retries = 2, timeout = 3 }))))
+      end
+      for _ = 1, 3 do
+        assert.equal(2, retrying().colos)
+      end
+      assert.equal("rate_limit", retrying().kind)
+      for _ = 1, 2 do
+        assert.equal(2, cjson.decode((nginx:get(call("ok")))).colos)
+      end
+      assert.equal("rate_limit", cjson.decode((nginx:get(call("ok")))).kind)
+      assert.equal(5, #stand_in:requests())
+    end)
+
+    it("hold back together after a 429", function()
+      start { http = "lua_shared_dict pace 1m;" }
+      local limited = cjson.decode((nginx:get(call("ratelimited/60"))))
+      assert.equal("rate_limit", limited.kind)
+      assert.equal(60, limited.retry_after)
+      local held = cjson.decode((nginx:get(call("ok"))))
+      assert.equal("rate_limit", held.kind)
+      assert.is_true(held.retry_after > 50 and held.retry_after <= 60)
+      assert.equal(1, #stand_in:requests())
+    end)
+
+    it("say so when there is no such dictionary", function()
+      start {}
+      local outcome = cjson.decode((nginx:get(call("ok"))))
+      assert.equal("invalid_request", outcome.kind)
+      assert.equal("nginx has no lua_shared_dict pace", outcome.message)
+      assert.same({}, stand_in:requests())
+    end)
+  end)
+end)

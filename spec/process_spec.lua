@@ -1,0 +1,307 @@
+-- The module as part of a whole process, in child processes: interrupts, signals, forks, ends of the
+-- interpreter at any moment, and memory as valgrind sees it.
+
+local host = require "spec.support.host"
+local server = require "spec.support.server"
+local uv = require "luv"
+
+-- The interpreter that runs this.
+local LUA
+do
+  local first = 0
+  while arg[first - 1] do
+    first = first - 1
+  end
+  LUA = arg[first]
+end
+
+describe("a process", function()
+  local stand_in, directory
+
+  setup(function()
+    stand_in = server.get()
+    directory = host.private_directory("traceroute-process")
+  end)
+
+  teardown(function()
+    host.remove(directory)
+  end)
+
+  before_each(function()
+    stand_in:reset()
+  end)
+
+  -- The path of a script: `traceroute`, `account`, options(base_url, more) and at(HTTPS, behaviour)
+  -- are there for it, and a KEY that no other script has.
+  local function script(text)
+    local path = directory .. "/" .. stand_in:key() .. ".lua"
+    host.write(path, ([[
+      package.path, package.cpath = %q, %q
+      traceroute, account = require "traceroute", %q
+      function options(base_url, more)
+        local all = { base_url = base_url, ca_file = %q, token = "process", retries = 0, timeout = 20 }
+        for name, value in pairs(more or {}) do all[name] = value end
+        return all
+      end
+      function at(base, behaviour) return (base:gsub("X", behaviour)) end
+      KEY, HTTPS, HTTP11, HTTP = %q, %q, %q, %q
+    ]]):format(package.path, package.cpath, stand_in.account, stand_in.ca_file, stand_in:key(),
+      stand_in:url("X", "https"), stand_in:url("X", "http11"), stand_in:url("X", "http")) .. text)
+    return path
+  end
+
+  local function run(text, before)
+    return host.run(("timeout 60 %s %s %s 2>&1"):format(before or "", host.quote(LUA), host.quote(script(text))))
+  end
+
+  local function ends_well(text, before)
+    local output, status = run(text, before)
+    assert.equal("fine\n", output)
+    assert.equal(0, status)
+  end
+
+  -- Starts a child and interrupts it as soon as the stand-in has seen a request of it, after that many
+  -- further milliseconds. Returns what it said, its exit status and signal, and the seconds that it took after.
+  local function interrupt(arguments, input, after)
+    local stdin, stdout, stderr = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
+    local said, got = {}, {}
+    local poll, sent = uv.new_timer(), nil
+    local stdio = { stdin, stdout, stderr }
+    local process, pid = uv.spawn(LUA, { args = arguments, stdio = stdio }, function(status, signal)
+      got.status, got.signal, got.seconds = status, signal, (uv.hrtime() - (sent or 0)) / 1e9
+      if not poll:is_closing() then
+        poll:close()
+      end
+    end)
+    assert(process, pid)
+    for _, pipe in ipairs { stdout, stderr } do
+      pipe:read_start(function(_, data)
+        said[#said + 1] = data
+        if not data then
+          pipe:close()
+        end
+      end)
+    end
+    if input then
+      stdin:write(input)
+    end
+    stdin:shutdown(function() stdin:close() end)
+    local deadline = uv.hrtime() + 20e9
+    poll:start(5, 5, function()
+      if uv.hrtime() > deadline then
+        process:kill("sigkill")
+      elseif not sent and #stand_in:requests() > 0 then
+        sent = uv.hrtime() + (after or 0) * 1e6
+      elseif sent and uv.hrtime() >= sent and not got.killed then
+        got.killed = true
+        process:kill("sigint")
+      end
+    end)
+    uv.run()
+    process:close()
+    uv.run("nowait")
+    got.said = table.concat(said)
+    return got
+  end
+
+  local HANG = [[ print(traceroute.create(account, "192.0.2.1", options(at(BASE, "hang")))) ]]
+
+  it("is interrupted in a script at once", function()
+    for _, base in ipairs { "HTTPS", "HTTP11" } do
+      stand_in:reset()
+      local got = interrupt { script(HANG:gsub("BASE", base)) }
+      assert.matches("interrupted!", got.said)
+      assert.equal(1, got.status)
+      assert.is_true(got.seconds < 1, got.seconds)
+      assert.is_truthy(stand_in:await(function(list) return list[1].aborted end))
+    end
+  end)
+
+  it("is interrupted in a pause", function()
+    local got = interrupt { script([[
+      traceroute.create(account, "192.0.2.1", options(at(HTTP, "retry/1/503/seconds:15/" .. KEY),
+        { retries = 1 }))
+    ]]) }
+    assert.matches("interrupted!", got.said)
+    assert.is_true(got.seconds < 1, got.seconds)
+  end)
+
+  if rawget(_G, "jit") then
+    -- Hooks are not looked at in compiled traces: the loop that waits must not become one.
+    it("is interrupted also once the loop that waits is hot", function()
+      local got = interrupt({ "-Ohotloop=2", "-Ohotexit=2", script(HANG:gsub("BASE", "HTTPS")) }, nil, 1500)
+      assert.matches("interrupted!", got.said)
+      assert.is_true(got.seconds < 1, got.seconds)
+    end)
+  end
+
+  it("goes on at the REPL after an interrupt", function()
+    local got = interrupt({ "-i", script("") }, HANG:gsub("BASE", "HTTPS"):gsub("\n", " ") .. "\n" .. [[
+      local _, err = traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"))) print(err, 6 * 7)
+    ]] .. "\n")
+    assert.matches("interrupted!", got.said)
+    assert.matches("nil%s42", got.said)
+    assert.equal(0, got.status)
+    assert.is_true(got.seconds < 2, got.seconds)
+  end)
+
+  describe("survives", function()
+    -- Writing to a connection that was reset raises SIGPIPE, whose default ends a process. TLS writes
+    -- its farewell when a connection is closed, also when that is idle.
+    it("peers that go away, and leaves the action of SIGPIPE as it is", function()
+      ends_well([[
+        for _ = 1, 3 do
+          for _, base in ipairs { HTTPS, HTTP11, HTTP } do
+            for _, how in ipairs { "reset", "close", "cut/100", "ok" } do
+              traceroute.create(account, "192.0.2.1", options(at(base, how)))
+            end
+          end
+        end
+        io.stdout:write("fine\n")
+      ]], "env --default-signal=PIPE")
+      local _, status = run([[
+        traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok")))
+        io.stdout:setvbuf("no")
+        for _ = 1, 1000 do io.stdout:write(("x"):rep(1000)) end
+      ]], "bash -o pipefail -c '\"$@\" | true; exit ${PIPESTATUS[0]}' env env --default-signal=PIPE")
+      assert.equal(128 + 13, status)
+    end)
+
+    it("a peer that goes away while a large request is written", function()
+      local listener = uv.new_tcp()
+      listener:bind("127.0.0.1", 0)
+      listener:listen(16, function()
+        local client = uv.new_tcp()
+        listener:accept(client)
+        client:close() -- unread bytes make it a reset
+      end)
+      local path = script(([[
+        local colos = {}
+        for i = 1, 1000 do colos[i] = ("c"):rep(60) .. i end
+        local _, err = traceroute.create(account, "192.0.2.1",
+          options("http://127.0.0.1:%d", { colos = colos, retries = 3 }))
+        assert(err.kind == "connection" and err.attempts == 4, tostring(err))
+      ]]):format(listener:getsockname().port))
+      local ended
+      local process = uv.spawn("env", { args = { "--default-signal=PIPE", LUA, path }, stdio = { nil, 1, 2 } },
+        function(code, by)
+          ended = { code, by }
+          listener:close()
+        end)
+      uv.run()
+      process:close()
+      uv.run("nowait")
+      assert.same({ 0, 0 }, ended)
+    end)
+
+    it("its end with jobs that run, wait, and are done, and with kept connections", function()
+      ends_well([[
+        local function start(how, more)
+          return traceroute.start(account, "192.0.2.1", options(at(HTTPS, how), more))
+        end
+        traceroute.create(account, "192.0.2.1", options(at(HTTP11, "ok")))
+        jobs = { start "ok", start "hang", start "hang_after/3000", start("retry/9/503/seconds:9/" .. KEY,
+          { retries = 1 }), start "ok" }
+        jobs[2]:fd()
+        jobs[3]:cancel()
+        for _ = 1, 20 do jobs[4]:step(0.01) end
+        print "fine"
+      ]])
+    end)
+
+    it("os.exit in on_progress, with the state closed or not", function()
+      for _, close in ipairs { "false", "true" } do
+        local output, status = run(([[
+          traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"),
+            { on_progress = function() os.exit(7, %s) end }))
+        ]]):format(close))
+        assert.equal("", output)
+        assert.equal(7, status)
+      end
+    end)
+
+    it("its module being unloaded and loaded again", function()
+      ends_well([[
+        for _ = 1, 3 do
+          assert(traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"))))
+          package.loaded.traceroute, package.loaded["traceroute.core"], traceroute = nil, nil, nil
+          collectgarbage()
+          traceroute = require "traceroute"
+        end
+        print "fine"
+      ]])
+    end)
+  end)
+
+  if rawget(_G, "jit") then
+    -- LuaJIT can fork without a further library.
+    it("forks: the child has connections of its own and leaves the parent's jobs alone", function()
+      ends_well([[
+        local ffi = require "ffi"
+        ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+        local ok = options(at(HTTPS, "ok"))
+        assert(traceroute.create(account, "192.0.2.1", ok))
+        local job = traceroute.start(account, "192.0.2.1", options(at(HTTPS, "slow/300")))
+        job:step(0.05)
+        local pid = ffi.C.fork()
+        if pid == 0 then
+          local done, err = job:step(1)
+          job:cancel()
+          local good = done == nil and err.kind == "cancelled" and traceroute.create(account, "192.0.2.1", ok)
+          job = nil
+          collectgarbage()
+          ffi.C._exit(good and traceroute.create(account, "192.0.2.1", ok) and 0 or 1)
+        end
+        local status = ffi.new "int[1]"
+        ffi.C.waitpid(pid, status, 0)
+        assert(status[0] == 0)
+        assert(job:step(10))
+        assert(job:result())
+        assert(traceroute.create(account, "192.0.2.1", ok))
+        print "fine"
+      ]])
+      local list = stand_in:requests()
+      assert.equal(5, #list)
+      assert.equal(list[1].connection, list[2].connection)
+      assert.not_equal(list[1].connection, list[3].connection)
+      assert.equal(list[3].connection, list[4].connection)
+      assert.equal(list[1].connection, list[5].connection)
+    end)
+  end
+
+  -- Not LuaJIT: its string functions read past ends on purpose.
+  local is_instrumented = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true)
+  if not rawget(_G, "jit") and not is_instrumented then
+    it("has no errors and no leaks in valgrind's eyes", function()
+      local valgrind = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite " ..
+        "--show-leak-kinds=definite --error-exitcode=9"
+      local output, status = run([[
+        local function ask(how, targets, more)
+          return traceroute.create(account, targets, options(at(HTTPS, how), more))
+        end
+        local targets = {}
+        for i = 1, 15 do targets[i] = "192.0.2." .. i end
+        assert(#assert(ask("retry/1/503/ms:1/" .. KEY, targets, { retries = 1 })) == 15)
+        local _, err = ask("ok", "http://192.0.2.1/")
+        assert(err.kind == "invalid_request")
+        _, err = ask("wrong/result.1.colos.1.hops.1.nodes.1.ip/number", "192.0.2.1")
+        assert(err.kind == "invalid_response")
+        _, err = ask("cut/3000", "192.0.2.1")
+        assert(err.kind == "connection")
+        _, err = ask("hang_after/3000", "192.0.2.1", { timeout = 2 })
+        assert(err.kind == "timeout")
+        local job = traceroute.start(account, targets, options(at(HTTPS, "hang_after/3000"),
+          { on_progress = function() return false end }))
+        while not job:step(1) do end
+        job = traceroute.start(account, targets, options(at(HTTPS, "hang")))
+        job:fd()
+        job:step(0.2)
+        job:cancel()
+        traceroute.start(account, targets, options(at(HTTPS, "hang"))):step(0.2)
+        print "fine"
+      ]], valgrind)
+      assert.equal("fine\n", output)
+      assert.equal(0, status)
+    end)
+  end
+end)
