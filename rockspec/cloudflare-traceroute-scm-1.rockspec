@@ -28,6 +28,7 @@ build = {
         "csrc/alloc.c",
         "csrc/buffer.c",
         "csrc/call.c",
+        "csrc/collector.c",
         "csrc/doorbell.c",
         "csrc/error.c",
         "csrc/errtable.c",

@@ -138,7 +138,7 @@ end
 local function big_answer()
   local out = stand_in.directory .. "/big.json"
   host.run(("curl -s --cacert %s -H 'Authorization: Bearer x' -H 'Content-Type: application/json' -d '{}' -o %s %s"):format(
-    stand_in.ca_file, out, stand_in:url("big/10/330/15") .. "/accounts/a/diagnostics/traceroute"))
+    stand_in.ca_file, out, stand_in:url("big/10/330/22") .. "/accounts/a/diagnostics/traceroute"))
   local body = host.read(out)
   return stand_in:raw("big", body), #body
 end
