@@ -102,7 +102,7 @@ local function measure(nginx, pid)
   row.calls = (tonumber((nginx:get("/done"))) - done) / seconds
   row.worker = (first_after - first) / 1e9 / seconds
   row.thread = (others_after - others) / 1e9 / seconds
-  row.rate = wrk(nginx, 0, math.max(1, math.floor(SECONDS / 2))).rate
+  row.rate = wrk(nginx, 0, math.ceil(SECONDS / 2)).rate
   return row
 end
 
@@ -134,11 +134,19 @@ local function with_load(base, calls, stagger)
   return row
 end
 
+local function curl()
+  return ("curl -s --cacert %s -H 'Authorization: Bearer x' -H 'Content-Type: application/json'"):format(
+    stand_in.ca_file)
+end
+
+local function url_of(behaviour)
+  return host.quote(stand_in:url(behaviour) .. "/accounts/a/diagnostics/traceroute")
+end
+
 -- The whole answer for ten targets and all colos, as a file: building it would keep the other core busy.
 local function big_answer()
   local out = stand_in.directory .. "/big.json"
-  host.run(("curl -s --cacert %s -H 'Authorization: Bearer x' -H 'Content-Type: application/json' -d '{}' -o %s %s"):format(
-    stand_in.ca_file, out, stand_in:url("big/10/330/22") .. "/accounts/a/diagnostics/traceroute"))
+  host.run(("%s -d '{}' -o %s %s"):format(curl(), out, url_of("big/10/330/22")))
   local body = host.read(out)
   return stand_in:raw("big", body), #body
 end
@@ -146,11 +154,9 @@ end
 -- ms: in the location, and by curl over one connection.
 local function call_of_200_ms(count)
   local here = cjson.decode((nginx:get(path("/timed", stand_in:url("slow/200"), { n = count }), 600)))
-  local url = host.quote(stand_in:url("slow/200") .. "/accounts/a/diagnostics/traceroute")
-  local urls = url .. (" -o /dev/null " .. url):rep(count)
-  local output = host.run(("taskset -c %d curl -s --cacert %s -H 'Authorization: Bearer x' "
-    .. "-H 'Content-Type: application/json' -d '{\"targets\":[\"one.example\"]}' -w '%%{time_total}\\n' -o /dev/null %s"):format(
-    WORKER_CORE, stand_in.ca_file, urls))
+  local urls = (" -o /dev/null " .. url_of("slow/200")):rep(count + 1)
+  local output = host.run(("taskset -c %d %s -d '{\"targets\":[\"one.example\"]}' -w '%%{time_total}\\n' %s"):format(
+    WORKER_CORE, curl(), urls))
   local there = {}
   for seconds in output:gmatch("[%d.]+\n") do
     there[#there + 1] = tonumber((seconds:gsub("\n", ""))) * 1000
@@ -170,10 +176,10 @@ end
 -- ---- the table ----
 
 local function head(megabytes)
-  print(("nginx %s, one worker on core %d with the thread of its transfers; wrk and the service's stand-in on core %d."):format(
+  print(("nginx %s, one worker on core %d with the thread of its transfers; wrk and the stand-in on core %d."):format(
     host.run("nginx -v 2>&1"):match("/(%S+)") or "?", WORKER_CORE, OTHER_CORE))
-  print(("/ping over one connection: latency from one request a millisecond, requests/s from as many as it takes."))
-  print(("Medians of %d rounds of %d s; in parentheses the ratio to the idle worker. %.1f MB are the large answer.\n"):format(
+  print("/ping over one connection: latency from one request a millisecond, requests/s from as many as it takes.")
+  print(("Medians of %d rounds of %d s; in parentheses the ratio to the idle worker. The large answer: %.1f MB.\n"):format(
     ROUNDS, SECONDS, megabytes))
   print(("%-22s %17s %16s %16s %16s %15s %15s"):format(
     "calls in flight", "requests/s", "p50 ms", "p99 ms", "max ms", "worker's CPU", "thread's CPU"))
@@ -183,9 +189,9 @@ local function line(name, row, idle)
   local function ratio(value, base)
     return ("(%.2f)"):format(value / base)
   end
-  print(("%-22s %9.0f %7s %8.3f %7s %8.3f %7s %8.3f %7s %13.2f %% %13.2f %%"):format(name,
-    row.rate, ratio(row.rate, idle.rate), row.p50, ratio(row.p50, idle.p50), row.p99, ratio(row.p99, idle.p99),
-    row.max, ratio(row.max, idle.max), row.worker * 100, row.thread * 100))
+  print(("%-22s %9.0f %7s %8.3f %7s %8.3f %7s %8.3f %7s %13.2f %% %13.2f %%"):format(
+    name, row.rate, ratio(row.rate, idle.rate), row.p50, ratio(row.p50, idle.p50), row.p99,
+    ratio(row.p99, idle.p99), row.max, ratio(row.max, idle.max), row.worker * 100, row.thread * 100))
 end
 
 local function verdict(name, value, unit, target)
@@ -207,7 +213,7 @@ local function main()
     timed[round] = call_of_200_ms(10)
     fresh[round] = new_connections()
     nginx:stop()
-    io.stderr:write(("round %d of %d\r"):format(round, ROUNDS))
+    io.stderr:write(("round %d of %d\n"):format(round, ROUNDS))
   end
   stand_in:stop()
   local idle, hundred, many, large = column_medians(rows[1]), column_medians(rows[2]), column_medians(rows[3]),
@@ -218,10 +224,11 @@ local function main()
   line("500, of 2 s each", many, idle)
   line("1, of 17 MB each", large, idle)
   print()
-  for calls, row in pairs { [100] = hundred, [500] = many } do
-    print(("with %d: %.4f %% of a core for each call in flight, %.2f ms for each call, and %.1f calls/s"):format(calls,
-      (row.worker + row.thread - idle.worker - idle.thread) * 100 / calls,
-      (row.worker + row.thread - idle.worker - idle.thread) * 1000 / row.calls, row.calls))
+  for _, loaded in ipairs { { 100, hundred }, { 500, many } } do
+    local calls, row = loaded[1], loaded[2]
+    local more = row.worker + row.thread - idle.worker - idle.thread
+    print(("%d in flight: %.4f %% of a core for each of them; %.1f calls/s, %.2f ms of CPU for each"):format(
+      calls, more * 100 / calls, row.calls, more * 1000 / row.calls))
   end
   print(("17 MB answers taken in: %.1f a second\n"):format(large.calls))
   local call, handshakes = column_medians(timed), column_medians(fresh)
