@@ -179,7 +179,7 @@ local function head(megabytes)
   print(("nginx %s, one worker on core %d with the thread of its transfers; wrk and the stand-in on core %d."):format(
     host.run("nginx -v 2>&1"):match("/(%S+)") or "?", WORKER_CORE, OTHER_CORE))
   print("/ping over one connection: latency from one request a millisecond, requests/s from as many as it takes.")
-  print(("Medians of %d rounds of %d s; in parentheses the ratio to the idle worker. The large answer: %.1f MB.\n"):format(
+  print(("Medians of %d rounds of %d s; in parentheses the ratio to the idle worker. Large answer: %.1f MB.\n"):format(
     ROUNDS, SECONDS, megabytes))
   print(("%-22s %17s %16s %16s %16s %15s %15s"):format(
     "calls in flight", "requests/s", "p50 ms", "p99 ms", "max ms", "worker's CPU", "thread's CPU"))
