@@ -92,6 +92,11 @@ test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= S
 	@.ci/deps test
 	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
 
+bench-nginx: ## what calls in flight cost the other requests of an nginx worker; ROUNDS=5 SECONDS=3
+	@.ci/deps bench
+	@$(submake) build LUA=luajit
+	@eval "$$($(submake) -s env LUA=luajit)" && luajit spec/bench/nginx.lua
+
 unit: $(UNIT_TESTS)
 objects: $(OBJECTS)
 
@@ -191,5 +196,6 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test unit objects lint $(LINTS:%=lint-%) install install-command uninstall clean help FORCE
+.PHONY: build env deps demo test bench-nginx unit objects lint $(LINTS:%=lint-%) install install-command \
+  uninstall clean help FORCE
 .DELETE_ON_ERROR:

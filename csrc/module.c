@@ -1,6 +1,7 @@
 /* module: luaopen_traceroute_core, the one list of what Lua sees of the core. */
 #include <dlfcn.h>
 
+#include "collector.h"
 #include "errtable.h"
 #include "exchange.h"
 #include "job.h"
@@ -44,6 +45,7 @@ int luaopen_traceroute_core(lua_State *L) {
                                        {"schema", l_schema},
                                        {NULL, NULL}};
   stay_loaded();
+  tr_collector_register(L);
   tr_response_register(L);
   tr_errtable_register(L);
   tr_job_register(L);

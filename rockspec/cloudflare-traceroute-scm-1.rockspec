@@ -29,6 +29,7 @@ build = {
         "csrc/alloc.c",
         "csrc/buffer.c",
         "csrc/call.c",
+        "csrc/collector.c",
         "csrc/contract.c",
         "csrc/doorbell.c",
         "csrc/error.c",
