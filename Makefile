@@ -28,6 +28,7 @@ PLAIN_OBJECTS := $(filter $(PLAIN_ROOMS:%=$(OUT)/csrc/%.o),$(OBJECTS))
 UNIT_TESTS    := $(patsubst spec/%.c,$(OUT)/%,$(wildcard spec/unit/test_*.c))
 ROCKSPEC      := rockspec/cloudflare-traceroute-scm-1.rockspec
 LUA_FILES     := $(sort $(shell find lua -name '*.lua'))
+COMMAND       := lua/traceroute/cli/main.lua
 
 LUA_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(LUA_PKG) 2>/dev/null)
 CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
@@ -105,6 +106,11 @@ test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= S
 	@.ci/deps test
 	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
 
+bench-nginx: ## what calls in flight cost the other requests of an nginx worker; ROUNDS=5 SECONDS=3
+	@.ci/deps bench
+	@$(submake) build LUA=luajit
+	@eval "$$($(submake) -s env LUA=luajit)" && luajit spec/bench/nginx.lua
+
 unit: $(UNIT_TESTS)
 objects: $(OBJECTS)
 
@@ -152,18 +158,47 @@ lint-space:
 ##@ Installing
 
 LUA_VERSION = $(shell $(LUA) -e 'print((_VERSION:match("%d.%d")))')
-LUA_DIR     = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/traceroute
-CORE_DIR    = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/traceroute
+LUA_DIR     = $(PREFIX)/share/lua/$(LUA_VERSION)
+CORE_DIR    = $(PREFIX)/lib/lua/$(LUA_VERSION)
+LUA_MODULES := $(filter-out $(COMMAND),$(LUA_FILES))
+
+# What the command says of itself, by where it belongs under PREFIX.
+MANUAL := share/man/man1/cf-traceroute.1
+BASH   := share/bash-completion/completions/cf-traceroute
+ZSH    := share/zsh/site-functions/_cf-traceroute
+
+$(OUT)/$(MANUAL): ABOUT := --man
+$(OUT)/$(BASH): ABOUT := --completion bash
+$(OUT)/$(ZSH): ABOUT := --completion zsh
+$(MANUAL:%=$(OUT)/%) $(BASH:%=$(OUT)/%) $(ZSH:%=$(OUT)/%): $(CORE) $(LUA_FILES)
+	@mkdir -p $(@D)
+	eval "$$($(submake) -s env)" && $(LUA) $(COMMAND) $(ABOUT) > $@
+
+# Finds the modules of its own PREFIX, wherever the Lua looks by itself.
+$(OUT)/bin/cf-traceroute: $(COMMAND) FORCE
+	@mkdir -p $(@D)
+	@{ printf '#!%s\n' "$$(command -v $(LUA))"; \
+	  printf 'package.path = [==[%s]==] .. package.path\n' $(call quote,$(LUA_DIR)/?.lua;$(LUA_DIR)/?/init.lua;); \
+	  printf 'package.cpath = [==[%s]==] .. package.cpath\n' $(call quote,$(CORE_DIR)/?.so;); \
+	  sed 1d $(COMMAND); } > $@
 
 install: build ## install for LUA under PREFIX (/usr/local), below DESTDIR
-	install -d "$(CORE_DIR)"
-	@set -e; for file in $(LUA_FILES:lua/traceroute/%=%); do \
-	  install -D -m 644 "lua/traceroute/$$file" "$(LUA_DIR)/$$file"; done
-	install -m 755 $(CORE) "$(CORE_DIR)"
+	@set -e; for file in $(LUA_MODULES:lua/%=%); do \
+	  install -D -m 644 "lua/$$file" "$(DESTDIR)$(LUA_DIR)/$$file"; done
+	install -D -m 755 $(CORE) "$(DESTDIR)$(CORE_DIR)/traceroute/core.so"
+	@if $(LUA) -e 'require "argparse"' 2>/dev/null; then $(submake) install-command; else \
+	  echo "install: cf-traceroute is left out, as $(LUA) has no argparse (Debian: lua-argparse)" >&2; fi
+
+install-command: $(OUT)/bin/cf-traceroute $(OUT)/$(MANUAL) $(OUT)/$(BASH) $(OUT)/$(ZSH)
+	install -D -m 755 $(OUT)/bin/cf-traceroute "$(DESTDIR)$(PREFIX)/bin/cf-traceroute"
+	@set -e; for file in $(MANUAL) $(BASH) $(ZSH); do echo "install $(DESTDIR)$(PREFIX)/$$file"; \
+	  install -D -m 644 "$(OUT)/$$file" "$(DESTDIR)$(PREFIX)/$$file"; done
 
 uninstall: ## remove what install put there
-	rm -f $(LUA_FILES:lua/traceroute/%="$(LUA_DIR)"/%) "$(CORE_DIR)/core.so"
-	-find "$(LUA_DIR)" "$(CORE_DIR)" -type d -empty -delete
+	@for file in $(LUA_MODULES:lua/%=%); do rm -f "$(DESTDIR)$(LUA_DIR)/$$file"; done
+	rm -f "$(DESTDIR)$(CORE_DIR)/traceroute/core.so"
+	@for file in bin/cf-traceroute $(MANUAL) $(BASH) $(ZSH); do rm -f "$(DESTDIR)$(PREFIX)/$$file"; done
+	-find "$(DESTDIR)$(LUA_DIR)/traceroute" "$(DESTDIR)$(CORE_DIR)/traceroute" -type d -empty -delete
 
 ##@ Other
 
@@ -175,5 +210,6 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test unit objects lint $(LINTS:%=lint-%) install uninstall clean help FORCE
+.PHONY: build env deps demo test bench-nginx unit objects lint $(LINTS:%=lint-%) install install-command \
+  uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "collector.h"
 #include "doorbell.h"
 #include "errtable.h"
 
 #define METATABLE "traceroute.job"
+#define DONE_METATABLE "traceroute.job.done" /* the same, but nothing to be done at __gc */
 #define RESULT_METATABLE "traceroute.result"
 #define ANCHOR "traceroute.reactor" /* registry: keeps the reactor between calls */
 
@@ -81,9 +83,14 @@ static int push_failure(lua_State *L, enum tr_kind kind, const char *path, const
   return 2;
 }
 
+static struct tr_job *test_job(lua_State *L) {
+  struct tr_job *job = tr_test_userdata(L, 1, METATABLE);
+  return job ? job : tr_test_userdata(L, 1, DONE_METATABLE);
+}
+
 /* The job that a method was called on, or NULL with an error pushed. */
 static struct tr_job *to_job(lua_State *L) {
-  struct tr_job *job = tr_test_userdata(L, 1, METATABLE);
+  struct tr_job *job = test_job(L);
   if (!job)
     push_failure(L, TR_INVALID_REQUEST, "self", "a job expected; call its methods with a colon");
   return job;
@@ -113,6 +120,8 @@ static void release_source(struct tr_job *job) {
   tr_source_free(job->source);
   job->source = NULL;
   if (job->self) job->reader->cleanup(job->self);
+  tr_free(job->self);
+  job->self = NULL;
   if (job->place.reactor && job->epoll >= 0)
     (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->place.reactor), NULL);
   tr_reactor_release(job->place.reactor);
@@ -120,7 +129,7 @@ static void release_source(struct tr_job *job) {
 }
 
 static int l_close(lua_State *L) {
-  struct tr_job *job = tr_test_userdata(L, 1, METATABLE);
+  struct tr_job *job = test_job(L);
   if (!job) return 0;
   if (job->in_callback) {
     job->cancel_wanted = 1;
@@ -129,8 +138,6 @@ static int l_close(lua_State *L) {
   release_source(job);
   close_fd(&job->epoll);
   close_fd(&job->bell);
-  tr_free(job->self);
-  job->self = NULL;
   return 0;
 }
 
@@ -142,18 +149,41 @@ __attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct t
   tr_raise_out_of_memory(L);
 }
 
-/* Takes pieces in for `seconds` or, below 0, until none is left. */
-static void drain(lua_State *L, struct tr_job *job, int table, double seconds) {
-  double end = tr_clock() + seconds;
-  lua_rawgeti(L, table, STATE);
-  int state = lua_gettop(L);
+/* Called as a Lua function with the job's state, the job, the collector, and when to stop; below
+** 0: when no piece is left. */
+static int l_take_pieces(lua_State *L) {
+  struct tr_job *job = lua_touserdata(L, 2);
+  struct tr_collector *collector = lua_touserdata(L, 3);
+  double end = (double)lua_tonumber(L, 4);
   while ((job->piece = tr_source_next(job->source))) {
-    job->reader->take(L, state, job->self, job->piece);
+    job->reader->take(L, 1, job->self, job->piece);
     tr_piece_free(job->piece);
     job->piece = NULL;
-    if (seconds >= 0 && tr_clock() >= end) break;
+    tr_collector_pace(L, collector);
+    if (end >= 0 && tr_clock() >= end) break;
   }
-  lua_pop(L, 1);
+  return 0;
+}
+
+/* Takes pieces in for `seconds` or, below 0, until none is left. */
+static void drain(lua_State *L, struct tr_job *job, int table, double seconds) {
+  if (tr_outbox_look(&job->source->outbox) != TR_OUTBOX_PIECES) return;
+  lua_pushcfunction(L, l_take_pieces);
+  lua_rawgeti(L, table, STATE);
+  lua_pushlightuserdata(L, job);
+  struct tr_collector *collector = tr_collector_hold(L);
+  lua_pushlightuserdata(L, collector);
+  lua_pushnumber(L, seconds < 0 ? -1 : (lua_Number)(tr_clock() + seconds));
+  int status = lua_pcall(L, 4, 0, 0);
+  tr_collector_release(L, collector);
+  if (status != 0) lua_error(L);
+}
+
+/* What waits for its finalizer is marked in one go with all that it holds: a job that holds
+** nothing but its result needs none. The job is at index 1. */
+static void set_metatable(lua_State *L, const struct tr_job *job) {
+  luaL_getmetatable(L, job->is_finished && job->epoll < 0 ? DONE_METATABLE : METATABLE);
+  lua_setmetatable(L, 1);
 }
 
 static void finish(lua_State *L, struct tr_job *job, int table) {
@@ -170,8 +200,10 @@ static void finish(lua_State *L, struct tr_job *job, int table) {
   lua_pushnil(L);
   lua_rawseti(L, table, STATE);
   lua_settop(L, state - 1);
+  tr_collector_forget(L);
   release_source(job);
   job->is_finished = 1;
+  set_metatable(L, job);
 }
 
 /* Tells the script how far it is; what the script raises, or `false`, ends the call. */
@@ -298,6 +330,7 @@ static int l_fd(lua_State *L) {
     close_fd(&job->bell);
     return push_failure(L, TR_CONNECTION, "", strerror(reason));
   }
+  set_metatable(L, job);
   lua_pushinteger(L, job->epoll);
   return 1;
 }
@@ -426,14 +459,23 @@ void tr_job_register(lua_State *L) {
       {"step", l_step},         {"fd", l_fd},         {"result", l_result}, {"cancel", l_cancel},
       {"doorbell", l_doorbell}, {"demand", l_demand}, {"send", l_send},     {NULL, NULL}};
   static const luaL_Reg events[] = {
-      {"__gc", l_close}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
-  luaL_newmetatable(L, METATABLE);
-  tr_set_functions(L, events);
+      {"__close", l_close}, {"__tostring", l_tostring}, {"__gc", l_close}, {NULL, NULL}};
+  static const char *const metatables[] = {DONE_METATABLE, METATABLE};
   lua_newtable(L);
   tr_set_functions(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  for (int i = 0; i < 2; i++) {
+    luaL_newmetatable(L, metatables[i]);
+    tr_set_functions(L, events);
+    if (i == 0) {
+      lua_pushnil(L);
+      lua_setfield(L, -2, "__gc");
+    }
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+  }
   lua_pop(L, 1);
   luaL_newmetatable(L, RESULT_METATABLE);
   lua_pop(L, 1);

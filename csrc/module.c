@@ -1,10 +1,12 @@
 /* module: luaopen_traceroute_core, the one list of what Lua sees of the core. */
 #include <dlfcn.h>
 
+#include "collector.h"
 #include "create.h"
 #include "errtable.h"
 #include "exchange.h"
 #include "job.h"
+#include "preview.h"
 #include "probe.h"
 #include "response.h"
 #include "schema.h"
@@ -35,6 +37,10 @@ static int l_survey_in_thread(lua_State *L) {
   return tr_probe_start(L, 1);
 }
 
+static int l_plan(lua_State *L) {
+  return tr_preview_push(L);
+}
+
 static int l_schema(lua_State *L) {
   tr_schema_push(L);
   return 1;
@@ -46,11 +52,14 @@ int luaopen_traceroute_core(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"start", l_start},   {"start_in_thread", l_start_in_thread},
       {"survey", l_survey}, {"survey_in_thread", l_survey_in_thread},
-      {"schema", l_schema}, {NULL, NULL}};
+      {"plan", l_plan},     {"schema", l_schema},
+      {NULL, NULL}};
   stay_loaded();
+  tr_collector_register(L);
   tr_response_register(L);
   tr_errtable_register(L);
   tr_job_register(L);
+  tr_preview_register(L);
   lua_newtable(L);
   tr_set_functions(L, functions);
   tr_job_push_result_metatable(L);

@@ -8,9 +8,10 @@
 
 #define TR_TARGETS_PER_REQUEST 10 /* the service's bound */
 
-struct tr_request {
-  struct tr_plan plan; /* zeroed before; the caller cleans it up, whatever happens */
+struct tr_request {    /* zeroed before */
+  struct tr_plan plan; /* the caller cleans it up, whatever happens */
   enum tr_validate validate;
+  int is_preview; /* set by the caller: nothing will be sent, so no credentials are needed */
 };
 
 /* Reads account, targets and opts at stack places 1, 2 and 3 (nil where absent). On success

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "collector.h"
 #include "errtable.h"
 #include "partial.h"
 #include "request.h"
@@ -160,6 +161,7 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
     tr_error_set(&check.error, TR_INVALID_RESPONSE, "not JSON: %s", lua_tostring(L, -1));
     snprintf(check.error.path, sizeof check.error.path, "%s", path);
   } else {
+    tr_collector_show(L);
     (void)tr_schema_value(L, -1, TR_OBJECT_colo_result, path, &check);
     if (lua_istable(L, -1)) {
       lua_rawseti(L, request + 1, (int)piece->index + 1);

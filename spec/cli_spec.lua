@@ -5,6 +5,7 @@ local json = require "traceroute.json"
 local report = require "traceroute.report"
 local sample = require "spec.support.sample"
 local server = require "spec.support.server"
+local traceroute = require "traceroute"
 
 local node = sample.node
 
@@ -46,6 +47,7 @@ local function machine(f)
   end
   m.traceroute = {
     VERSION = "9.8.7",
+    plan = traceroute.plan,
     create = function(account, targets, opts) return answer("create", account, targets, opts) end,
     probe = function(targets, opts) return answer("probe", targets, opts) end,
   }
@@ -222,8 +224,8 @@ a.example from den01: changed at hop 1
     for _, argv in ipairs { "--frm x", "a.example --max-ttl x", "a.example --type sctp", "a.example --fail-if los>5",
       "a.example --read x", "a.example --fail-if path-changed", "--read x --watch 5", "a.example --times 3",
       "a.example --watch 0", "a.example --width 10", "a.example --here --from den01", "a.example --here --account x",
-      "a.example --format xml", "a.example --from ,", "a.example --timeout nan", "--read x --dry-run", "--dry-run",
-      "--watch 5", "a.example --max-ttl" } do
+      "a.example --here --dry-run", "a.example --format xml", "a.example --from ,", "a.example --timeout nan",
+      "--read x --dry-run", "--dry-run", "--watch 5", "a.example --max-ttl" } do
       local status, m = run(argv,
         { answers = GOOD.answers, files = { x = "[]" }, env = { CLOUDFLARE_ACCOUNT_ID = "abc" } })
       assert.equal(2, status, argv)
@@ -259,20 +261,38 @@ a.example from den01: changed at hop 1
     for i = 1, 11 do
       names[i] = "h" .. i
     end
-    local status, m = run(table.concat(names, " ") .. " h1 --from den01 --type tcp --port 443 --max-ttl 20 " ..
-      "--dry-run --base-url https://user:secret@x.example/v4/",
-      { env = { CLOUDFLARE_ACCOUNT_ID = "abc", CLOUDFLARE_API_TOKEN = "secret" } })
+    host.setenv("CLOUDFLARE_API_TOKEN", "secret-token")
+    local status, m = run(table.concat(names, " ") .. " h1 --account abc --from den01 --type tcp --port 443 " ..
+      "--max-ttl 20 --dry-run --base-url https://x.example/v4/")
+    host.setenv("CLOUDFLARE_API_TOKEN", nil)
     assert.equal(0, status)
-    local head = "POST https://x.example/v4/accounts/abc/diagnostics/traceroute\nContent-Type: application/json\n\n"
-    local rest = ',"colos":["den01"],"options":{"max_ttl":20,"packet_type":"tcp","port":443}}\n'
-    assert.equal(head .. '{"targets":["h1","h2","h3","h4","h5","h6","h7","h8","h9","h10"]' .. rest ..
+    local head = "POST https://x.example/v4/accounts/abc/diagnostics/traceroute\nContent-Type: application/json\n" ..
+      "Accept: application/json\nAuthorization: ***\nUser-Agent: cloudflare-traceroute/" .. traceroute.VERSION .. "\n\n"
+    local rest = ',"colos":["den01"],"options":{"packet_type":"tcp","max_ttl":20,"port":443}}\n'
+    assert.equal(head .. '{"targets":["h1","h2","h3","h4","h5","h6","h7","h8","h9","h10"]' .. rest .. "\n" ..
       head .. '{"targets":["h11"]' .. rest, m.output)
-    assert.same({}, m.calls)
-    assert.is_nil((m.output .. m.errors):find("secret", 1, true))
-    status, m = run("h1 --account abc --dry-run")
-    assert.equal("0 POST https://api.cloudflare.com/client/v4/accounts/abc/diagnostics/traceroute\n" ..
-      'Content-Type: application/json\n\n{"targets":["h1"]}\n', status .. " " .. m.output)
-    assert.equal(2, (run("h1 --dry-run")))
+    assert.equal("", m.errors)
+  end)
+
+  it("refuses in a dry run what a call would refuse", function()
+    local function refused(argv, expected)
+      local status, m = run(argv .. " --dry-run")
+      assert.equal("2 cf-traceroute: invalid_request: " .. expected, status .. " " .. m.errors:match("^[^\n]*"))
+      assert.equal("", m.output)
+    end
+    refused("h1", "account: missing; pass it, or set CLOUDFLARE_ACCOUNT_ID")
+    refused("https://h1/ --account abc", 'targets[1]: "https://h1/" is a URL, not a host name or address; ' ..
+      'did you mean "h1"?')
+    refused("h1 --account abc --max-ttl 65", "max_ttl: integer from 0 to 64 hops expected, got 65")
+    refused("h1 --account abc --from den/01",
+      "colos[1]: the name of a colo expected, such as den01 (1 to 64 letters, digits, - _ .)")
+    refused("h1 --account abc --base-url https://user:secret@x.example",
+      "base_url: must not hold a user name; pass token, or email and key")
+    host.setenv("CLOUDFLARE_EMAIL", "a@example")
+    local status, m = run("h1 --account abc --dry-run")
+    host.setenv("CLOUDFLARE_EMAIL", nil)
+    assert.equal(3, status)
+    assert.truthy(m.errors:find("^cf%-traceroute: authentication: "))
   end)
 
   it("watches until a condition holds, comparing with the run before", function()

@@ -168,6 +168,23 @@ describe("hops.filter", function()
     assert.truthy(refused({ name = "_gateway%" }):find("^criteria.name: malformed pattern"))
   end)
 
+  it("makes a value of what a predicate raises, but of no interrupt and no lack of memory", function()
+    local function filter(raised)
+      return hops.filter(fixture(), { where = function(record) return record.ttl < 2 or error(raised, 0) end })
+    end
+    local records, err = filter "no such thing"
+    assert.is_nil(records)
+    assert.equal("invalid_request: criteria.where: raised: no such thing", tostring(err))
+    assert.truthy(tostring(select(2, hops.filter(fixture(), { where = function(record) return record.ttl.x.y end })))
+      :find("^invalid_request: criteria%.where: raised: .*attempt to index"))
+    assert.truthy(tostring(select(2, filter {})):find("^invalid_request: criteria%.where: raised: table: "))
+    for _, message in ipairs { "not enough memory", "script:1: interrupted!" } do
+      local ran, same = pcall(filter, message)
+      assert.is_false(ran)
+      assert.equal(message, same)
+    end
+  end)
+
   it("says so when the result is none", function()
     assert.equal("invalid_request: result: table expected, got nil", tostring(select(2, hops.filter(nil))))
   end)

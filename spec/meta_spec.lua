@@ -52,4 +52,34 @@ describe("the annotations", function()
       assert.is_nil(next(annotated), tostring(next(annotated)) .. " is not in the schema")
     end)
   end
+
+  it("name no type that is not there, and none twice", function()
+    local defined, used = {}, {}
+    for path in host.run("find " .. host.quote(host.root() .. "/lua") .. " -name '*.lua'"):gmatch("[^\n]+") do
+      for line in host.read(path):gmatch("[^\n]+") do
+        local kind, name = line:match("^%-%-%-@(%l+) (traceroute%.[%w.]+)")
+        if kind == "class" or kind == "alias" then
+          assert.is_nil(defined[name], name .. " in " .. path)
+          defined[name] = path
+        elseif line:find("^%-%-%-") then
+          for other in line:gmatch("traceroute%.%u[%w.]*") do
+            used[other:gsub("%.$", "")] = path
+          end
+        end
+      end
+    end
+    for name, path in pairs(used) do
+      assert.truthy(defined[name], name .. " in " .. path)
+    end
+  end)
+
+  it("name every report", function()
+    local source = host.read(host.root() .. "/lua/traceroute/report.lua")
+    local count = 0
+    for name in source:match("local ROOMS = (%b{})"):gmatch("\n  ([%w_]+) = ") do
+      count = count + 1
+      assert.truthy(source:find("\n---@field " .. name .. " fun(", 1, true), name)
+    end
+    assert.equal(9, count)
+  end)
 end)

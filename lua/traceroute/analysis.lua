@@ -8,6 +8,7 @@ local path = require "traceroute.analysis.path"
 local rtt = require "traceroute.analysis.rtt"
 local summary = require "traceroute.analysis.summary"
 
+---@class traceroute.Analysis
 return {
   path = path.read,
   destination_responded = path.destination_responded,

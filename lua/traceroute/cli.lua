@@ -23,7 +23,6 @@ local CALL_OPTIONS = {
   ca_file = "ca_file", proxy = "proxy",
 }
 local NOT_HERE = { "from", "account", "retries", "concurrency", "base_url", "ca_file", "proxy" }
-local MEASURED = { "max_ttl", "packet_type", "packets_per_ttl", "port", "wait_time" }
 
 local function say(system, message)
   system.err(arguments.NAME .. ": " .. text.clean(tostring(message)) .. "\n")
@@ -99,6 +98,8 @@ local function contradiction(args, wanted)
     return "--read takes a saved result; targets and --here are for a new one"
   elseif args.read and (args.watch or args.dry_run) then
     return "--read takes a saved result; --watch and --dry-run are for new ones"
+  elseif args.here and args.dry_run then
+    return "--dry-run shows the requests to Cloudflare; --here makes none"
   elseif args.times and not args.watch then
     return "--times is for --watch"
   elseif args.watch and not (args.watch > 0 and args.watch <= 86400 * 365) then
@@ -131,44 +132,28 @@ local function read_result(system, name)
   return result
 end
 
-local function batch_body(targets, first, opts)
-  local batch, options = {}, {}
-  for i = first, math.min(first + 9, #targets) do
-    batch[#batch + 1] = targets[i]
-  end
-  for _, name in ipairs(MEASURED) do
-    if opts[name] then
-      options[#options + 1] = ('"%s":%s'):format(name, type(opts[name]) == "number" and ("%d"):format(opts[name])
-        or '"' .. opts[name] .. '"')
-    end
-  end
-  return ('{"targets":%s%s%s}'):format(json.encode(batch), opts.colos and ',"colos":' .. json.encode(opts.colos) or "",
-    #options > 0 and ',"options":{' .. table.concat(options, ",") .. "}" or "")
+-- Status of a call that brought nothing.
+local function refusal(err)
+  return type(err) == "table" and err.kind == "invalid_request" and USAGE or FAILED
 end
 
--- The requests as they would be sent, one for each ten different targets.
+-- The requests as they would be sent, checked as a call checks them.
 local function dry_run(system, args, targets)
-  local opts, seen, distinct = call_options(args), {}, {}
-  for _, target in ipairs(targets) do
-    if not seen[target] then
-      seen[target] = true
-      distinct[#distinct + 1] = target
-    end
+  local traceroute = system.traceroute or load_traceroute(system)
+  if not traceroute then
+    return FAILED
   end
-  if args.here then
-    system.out("from this machine: " .. batch_body(distinct, 1, opts) .. "\n")
-    return GOOD
+  local plan, err = traceroute.plan(args.account, targets, call_options(args))
+  if not plan then
+    say(system, err)
+    return refusal(err)
   end
-  local account = args.account or system.getenv("CLOUDFLARE_ACCOUNT_ID")
-  if not account or account == "" then
-    return usage(system, "no account: --account or CLOUDFLARE_ACCOUNT_ID")
+  local head = plan.method .. " " .. plan.url .. "\n" .. table.concat(plan.headers, "\n") .. "\n\n"
+  local requests = {}
+  for i, body in ipairs(plan.bodies) do
+    requests[i] = head .. body .. "\n"
   end
-  local base = opts.base_url or system.getenv("CLOUDFLARE_BASE_URL")
-  base = base and base ~= "" and base:gsub("//[^/@]*@", "//") or "https://api.cloudflare.com/client/v4"
-  for first = 1, #distinct, 10 do
-    system.out(("POST %s/accounts/%s/diagnostics/traceroute\nContent-Type: application/json\n\n%s\n"):format(
-      text.clean(base:gsub("/+$", "")), text.clean(account), batch_body(distinct, first, opts)))
-  end
+  system.out(table.concat(requests, "\n"))
   return GOOD
 end
 
@@ -287,9 +272,8 @@ local function run_once(system, args, targets, wanted, earlier)
     say(system, err)
   end
   if not result then
-    local refused = type(err) == "table" and err.kind == "invalid_request"
-    local interrupted = type(err) == "table" and err.kind == "cancelled"
-    return refused and USAGE or FAILED, nil, refused or interrupted
+    local status = refusal(err)
+    return status, nil, status == USAGE or type(err) == "table" and err.kind == "cancelled"
   end
   local status, over = handle(system, args, result, wanted, earlier)
   if args.save and not err and not over then

@@ -8,6 +8,7 @@ local invalid = require "traceroute.invalid"
 local list, text, integer, number = fields.list, fields.text, fields.integer, fields.number
 local find = string.find
 
+---@class traceroute.Hops
 local hops = {}
 
 ---@class traceroute.Record one node of one hop, or a hop without any; unknown fields are nil
@@ -44,11 +45,11 @@ local hops = {}
 ---@field responded? boolean
 ---@field loss? traceroute.Range percent of the hop
 ---@field rtt? traceroute.Range mean of the node in ms; a silent node has none
----@field where? fun(record: traceroute.Record): any whatever else; what it raises is not caught
+---@field where? fun(record: traceroute.Record): any whatever else; what it raises is an error value
 
 ---The paths of a result, in order.
 ---@param result traceroute.Result
----@return (fun(): traceroute.Target, traceroute.Colo)? iterator nil, err for what is no table
+---@return (fun(): traceroute.TargetResult, traceroute.ColoResult)? iterator nil, err for what is no table
 ---@return traceroute.Error? err
 function hops.paths(result)
   if type(result) ~= "table" then
@@ -78,7 +79,7 @@ end
 ---The four are the result's own tables. A hop without nodes comes once, with node nil.
 ---For what is no table: nil and an error.
 ---@param result traceroute.Result
----@return (fun(): traceroute.Target, traceroute.Colo, traceroute.Hop, traceroute.Node?)? iterator
+---@return (fun(): traceroute.TargetResult, traceroute.ColoResult, traceroute.Hop, traceroute.Node?)? iterator
 ---@return traceroute.Error? err
 function hops.each(result)
   local next_path, err = hops.paths(result)
@@ -345,6 +346,27 @@ local function pick(result, wanted)
   return found
 end
 
+-- The same with a predicate, whose faults are values like all others; but lack of memory and an
+-- interrupt stay what they are.
+local function pick_where(result, wanted)
+  local where, is_inside = wanted.where, false
+  wanted.where = function(record)
+    is_inside = true
+    local verdict = where(record)
+    is_inside = false
+    return verdict
+  end
+  local ran, found = pcall(pick, result, wanted)
+  if ran then
+    return found
+  end
+  local message = tostring(found)
+  if not is_inside or message == "not enough memory" or message:find("interrupted!", 1, true) then
+    error(found, 0)
+  end
+  return bad("where", "raised: " .. message)
+end
+
 ---Flat records of the nodes that meet all criteria, in the order of the result; without criteria
 ---every node once. A hop without nodes gives one record that did not respond, as a silent node does.
 ---@param result traceroute.Result
@@ -359,8 +381,9 @@ function hops.filter(result, criteria)
   if not wanted then
     return nil, err
   end
+  local pick_from = wanted.where and pick_where or pick
   if not wanted.name then
-    return pick(result, wanted)
+    return pick_from(result, wanted)
   end
   -- A pattern shows that it is malformed only where it gets to: try it on every name beforehand.
   for _, _, _, node in hops.each(result) do
@@ -370,7 +393,7 @@ function hops.filter(result, criteria)
       return bad("name", (message:gsub("^.-:%d+: ", "")))
     end
   end
-  return pick(result, wanted)
+  return pick_from(result, wanted)
 end
 
 return hops

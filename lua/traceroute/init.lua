@@ -2,6 +2,7 @@
 -- schema.
 local core = require "traceroute.core"
 
+---@class traceroute
 local traceroute = {
   VERSION = core.VERSION,
 }
@@ -127,6 +128,14 @@ function traceroute.probe(targets, opts)
   end
   return traceroute.wait(job)
 end
+
+--- Checks the arguments as `start` does and says what it would send; needs no credentials and sends nothing.
+---@param account? string
+---@param targets string|string[]
+---@param opts? traceroute.Options
+---@return traceroute.Plan? plan
+---@return traceroute.Error? err
+traceroute.plan = core.plan
 
 -- What reads results is loaded when it is first asked for.
 local READERS = { hops = true, analysis = true, report = true, json = true }

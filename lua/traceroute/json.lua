@@ -6,6 +6,7 @@ local fields = require "traceroute.fields"
 local invalid = require "traceroute.invalid"
 local text = require "traceroute.text"
 
+---@class traceroute.Json
 local json = {}
 
 -- An instance of its own: a script's settings of the shared one do not reach results.

@@ -1,5 +1,11 @@
----@meta traceroute
+---@meta _
 -- meta: the types of the public interface for editors (LuaCATS). Never loaded; a spec compares it with the schema.
+
+---@class traceroute what is not in init.lua: loaded when it is first asked for
+---@field hops traceroute.Hops
+---@field analysis traceroute.Analysis
+---@field report traceroute.Report
+---@field json traceroute.Json
 
 ---@class traceroute.Options
 ---@field colos? string[] names of colos; default and empty: all
@@ -127,6 +133,14 @@
 
 ---@class traceroute.Info: { [integer]: traceroute.RequestInfo }
 ---@field dropped string[] paths of fields that had the wrong type
+
+---@class traceroute.Plan what a call would send
+---@field method string
+---@field url string
+---@field headers string[] lines; "***" stands for what a credential may be in
+---@field bodies string[] JSON, one a request
+---@field requests integer
+---@field timeout number seconds for the whole call
 
 ---@class traceroute.Job
 local Job = {}

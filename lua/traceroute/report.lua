@@ -10,9 +10,20 @@ local ROOMS = {
   prometheus = { "prometheus" },
   dot = { "dot" },
   diff = { "diff" },
+  both_ways = { "both_ways" },
 }
 
----@class traceroute.Report each takes a result and options, and returns a string or nil and an error
+---@class traceroute.Report each takes a result (diff: a diff; both_ways: two results) and options, and
+---returns a string, or nil and an error
+---@field table fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
+---@field markdown fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
+---@field csv fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
+---@field json fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
+---@field jsonl fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
+---@field prometheus fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
+---@field dot fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
+---@field diff fun(diff: traceroute.RunDiff|traceroute.PathDiff, opts?: table): string?, traceroute.Error?
+---@field both_ways fun(there: traceroute.Result, back: traceroute.Result, opts?: table): string?, traceroute.Error?
 local report = {}
 
 return setmetatable(report, {

@@ -194,8 +194,8 @@ end
 --- - `compatible`: as far as both answered; silent hops match anything, and so do hops of load
 ---   balancers that have an address in common
 --- - `changed`: a hop without a common address, or one path is longer than the way to the target
----@param a traceroute.Result|traceroute.Colo before
----@param b traceroute.Result|traceroute.Colo after; of the same sort as a
+---@param a traceroute.Result|traceroute.ColoResult before
+---@param b traceroute.Result|traceroute.ColoResult after; of the same sort as a
 ---@param target? string for two paths: result[i].target
 ---@return traceroute.RunDiff|traceroute.PathDiff|nil diff
 ---@return traceroute.Error? err

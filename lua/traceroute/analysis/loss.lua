@@ -189,7 +189,7 @@ end
 ---   hop answers sparingly, or never, and forwards well
 --- - `target`: the target loses, and nothing before it does
 --- - `unknown`: too few packets, nothing beyond answered, or the target did not
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@param target? string result[i].target
 ---@param opts? {min_packets: integer} packets at the hop and the answering ones after it below which
 ---the verdict is `unknown`; default 10
@@ -236,7 +236,7 @@ end
 
 ---Where the loss of a path begins, be it real or the target's own: the hop, its AS and the one before.
 ---nil without an error: no such loss.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@param target? string
 ---@param opts? {min_packets: integer} as of verdicts
 ---@return traceroute.LossBegin? begin

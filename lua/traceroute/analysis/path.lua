@@ -167,7 +167,7 @@ local function check(colo)
 end
 
 ---Reads one colo's path.
----@param colo traceroute.Colo an element of result[i].colos
+---@param colo traceroute.ColoResult an element of result[i].colos
 ---@param target? string result[i].target; tells the target where the summary has no address
 ---@return traceroute.Path? path
 ---@return traceroute.Error? err
@@ -197,7 +197,7 @@ end
 
 ---Whether the target answered. nil without an error: it cannot be told, since something answered but
 ---the result says neither the target's address nor a name to know it by.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@param target? string
 ---@return boolean? responded
 ---@return traceroute.Error? err
@@ -210,7 +210,7 @@ function path.destination_responded(colo, target)
 end
 
 ---The last hop that any node answered at; nil without an error when none did.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@return traceroute.PathHop? hop
 ---@return traceroute.Error? err
 function path.last_responding_hop(colo)
@@ -222,7 +222,7 @@ function path.last_responding_hop(colo)
 end
 
 ---The addresses of each hop, most answers first; an empty list is a silent hop.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@return string[][]? hops
 ---@return traceroute.Error? err
 function path.ip_path(colo)
@@ -254,7 +254,7 @@ end
 ---The ASes that a path crosses. Only adjacent repeats are one segment: an AS that is come back to
 ---stands twice. Hops of unknown AS are passed over. At a hop in several ASes the one with the most
 ---answers counts.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@return traceroute.AsSegment[]? segments
 ---@return traceroute.AsBoundary[]|traceroute.Error boundaries or the error
 ---@return string? text "AS13335 AS174"
@@ -295,7 +295,7 @@ end
 ---@field nodes traceroute.PathNode[] each with its share in percent
 
 ---The hops where more than one node answered: load balancing seen.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@return traceroute.Multipath[]? hops
 ---@return traceroute.Error? err
 function path.multipath(colo)
@@ -325,7 +325,7 @@ end
 ---A name for the path that stays the same as long as the same addresses answer at the same distances:
 ---16 hexadecimal digits. Order within a hop does not count, nor silent hops after the last answer; a
 ---silent hop in between does (diff takes it as a wildcard). nil without an error: nothing answered.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@return string? id
 ---@return traceroute.Error? err
 function path.path_id(colo)
@@ -375,7 +375,7 @@ end
 ---@field role "intermediate"|"target"
 
 ---How each hop does and whether it is the target.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@param target? string
 ---@return traceroute.HopStatus[]? statuses in order of TTL
 ---@return traceroute.Error? err

@@ -62,7 +62,7 @@ end
 
 ---The places where RTT rises against the hop before that answered, and every later hop keeps it.
 ---Compared are the best RTTs, which waiting in queues does not touch.
----@param colo traceroute.Colo
+---@param colo traceroute.ColoResult
 ---@param target? string
 ---@param opts? {min_ms: number} the least that must be kept, in ms; default 10
 ---@return traceroute.Jump[]? jumps

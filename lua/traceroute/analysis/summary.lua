@@ -22,7 +22,7 @@ local summary = {}
 ---@field reached integer
 ---@field median_rtt_ms number?
 
----@class traceroute.Summary
+---@class traceroute.Overview
 ---@field target string?
 ---@field colos integer paths there are
 ---@field reached integer
@@ -99,8 +99,8 @@ local function finish(groups)
 end
 
 ---What all colos of one target say together. Colos that reported an error and no hops join no group.
----@param target traceroute.Target an element of a result
----@return traceroute.Summary? summary
+---@param target traceroute.TargetResult an element of a result
+---@return traceroute.Overview? summary
 ---@return traceroute.Error? err
 function summary.summary(target)
   if type(target) ~= "table" then

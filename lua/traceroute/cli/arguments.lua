@@ -85,7 +85,7 @@ arguments.GROUPS = {
     { "--base-url", "Where the API is. Default: CLOUDFLARE_BASE_URL, or Cloudflare's.", argname = "URL" },
     { "--ca-file", "Certificates to trust. Default: the system's.", argname = "FILE" },
     { "--proxy", "Proxy to go through. Default: https_proxy.", argname = "URL" },
-    { "--dry-run", "Print the requests, without credentials, and send nothing." },
+    { "--dry-run", "Check the arguments and print the requests, without credentials; send nothing." },
   },
   { name = "What is shown",
     { "--format", "Default: table.", argname = "FORMAT", choices = arguments.FORMATS },

@@ -37,9 +37,10 @@ local function escape(value)
   return (text.clean(value):gsub('[\\"]', "\\%0"))
 end
 
--- Labels in the order given: name, value, name, value …; an empty one is left out, as it means the same.
-local function labels_of(...)
-  local out = {}
+-- Labels in the order given: those that others share, then name, value, name, value …; an empty one is
+-- left out, as it means the same.
+local function labels_of(shared, ...)
+  local out = { shared ~= "" and shared or nil }
   for i = 1, select("#", ...), 2 do
     local name, value = select(i, ...)
     if value ~= nil and value ~= "" then
@@ -51,12 +52,17 @@ end
 
 -- A series appears once, whatever repeats in the result: a second sample would void the whole scrape.
 local function add(samples, metric, labels, value)
-  local key = metric .. "{" .. labels .. "}"
-  if value and not samples.seen[key] then
-    samples.seen[key] = true
-    local list = samples[metric] or {}
-    list[#list + 1] = { labels, value }
-    samples[metric] = list
+  if not value then
+    return
+  end
+  local series = samples[metric]
+  if not series then
+    series = { values = {} }
+    samples[metric] = series
+  end
+  if not series.values[labels] then
+    series.values[labels] = value
+    series[#series + 1] = labels
   end
 end
 
@@ -78,24 +84,23 @@ local function add_rtt(samples, what, labels, rtt)
   add(samples, what .. "_rtt_stddev_seconds", labels, scaled(rtt.std_dev_rtt_ms, 1000))
 end
 
-local function add_hops(samples, read, target, colo)
+local function add_hops(samples, read, path_labels)
   for h, verdict in ipairs(loss.verdicts_of(read)) do
     local hop = read.hops[h]
-    local labels = labels_of("target", target, "colo", colo, "ttl", hop.ttl)
-    add(samples, "hop_packets_sent", labels, hop.sent)
-    add(samples, "hop_packets_lost", labels, hop.lost)
-    add(samples, "hop_loss_ratio", labels, scaled(hop.loss, 100))
+    local hop_labels = labels_of(path_labels, "ttl", hop.ttl)
+    add(samples, "hop_packets_sent", hop_labels, hop.sent)
+    add(samples, "hop_packets_lost", hop_labels, hop.lost)
+    add(samples, "hop_loss_ratio", hop_labels, scaled(hop.loss, 100))
     if hop.loss and hop.loss > 0 then
-      add(samples, "hop_loss_info", labels_of("target", target, "colo", colo, "ttl", hop.ttl,
-        "verdict", verdict.verdict), 1)
+      add(samples, "hop_loss_info", labels_of(hop_labels, "verdict", verdict.verdict), 1)
     end
     for _, node in ipairs(hop.nodes) do
       local tags = {}
       for _, label in ipairs(node.labels) do
         tags[#tags + 1] = fields.text(label)
       end
-      labels = labels_of("target", target, "colo", colo, "ttl", hop.ttl, "ip", node.ip,
-        "name", node.name, "asn", node.asn, "labels", table.concat(tags, ";"))
+      local labels = labels_of(hop_labels, "ip", node.ip, "name", node.name, "asn", node.asn,
+        "labels", table.concat(tags, ";"))
       add(samples, "node_packets_received", labels, node.packet_count)
       add_rtt(samples, "node", labels, node)
     end
@@ -108,7 +113,7 @@ local function add_path(samples, target_result, colo, with_hops)
   if not read then
     return
   end
-  local labels = labels_of("target", target, "colo", name)
+  local labels = labels_of("", "target", target, "colo", name)
   add(samples, "reached", labels, truth(read.reached))
   add(samples, "error", labels, truth(read.error ~= nil))
   add(samples, "hops", labels, #read.hops)
@@ -121,10 +126,10 @@ local function add_path(samples, target_result, colo, with_hops)
   local id = path.path_id_of(read)
   if id then
     local _, _, as_path = path.as_path_of(read)
-    add(samples, "path_info", labels_of("target", target, "colo", name, "path_id", id, "as_path", as_path), 1)
+    add(samples, "path_info", labels_of(labels, "path_id", id, "as_path", as_path), 1)
   end
   if with_hops then
-    add_hops(samples, read, target, name)
+    add_hops(samples, read, labels)
   end
 end
 
@@ -150,20 +155,22 @@ return function(result, opts)
   if not paths then
     return nil, err
   end
-  local samples = { seen = {} }
+  local samples = {}
   for target, colo in paths do
     add_path(samples, target, colo, checked.hops ~= false)
   end
   local out = {}
   for _, metric in ipairs(METRICS) do
     local name = prefix .. "_" .. metric[1]
-    if samples[metric[1]] then
+    local series = samples[metric[1]] or { values = {} }
+    if series[1] then
       out[#out + 1] = "# HELP " .. name .. " " .. metric[2]
       out[#out + 1] = "# TYPE " .. name .. " gauge"
     end
-    for _, sample in ipairs(samples[metric[1]] or {}) do
-      out[#out + 1] = ("%s{%s} %.14g"):format(name, sample[1], sample[2])
+    for i = 1, #series do
+      out[#out + 1] = ("%s{%s} %.14g"):format(name, series[i], series.values[series[i]])
     end
+    samples[metric[1]] = nil
   end
   out[#out + 1] = ""
   return table.concat(out, "\n")

@@ -173,8 +173,8 @@ end
 ---@field notes string[]
 
 ---One path.
----@param target traceroute.Target
----@param colo traceroute.Colo
+---@param target traceroute.TargetResult
+---@param colo traceroute.ColoResult
 ---@return traceroute.Block
 function rows.block(target, colo)
   local read = path.read(colo, fields.text(target.target)) or { hops = {} }
@@ -191,7 +191,7 @@ function rows.block(target, colo)
 end
 
 ---What all colos of a target say together, in lines; none for fewer than two colos.
----@param target traceroute.Target
+---@param target traceroute.TargetResult
 ---@return string[]
 function rows.overview(target)
   local all = summary.summary(target)

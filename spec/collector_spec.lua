@@ -1,0 +1,95 @@
+-- Calls leave the script's garbage collector as they found it, and what they made is collected.
+
+local server = require "spec.support.server"
+local traceroute = require "traceroute"
+
+describe("the garbage collector", function()
+  local stand_in, targets
+
+  setup(function()
+    stand_in = server.get()
+    targets = {}
+    for i = 1, 10 do
+      targets[i] = "t" .. i
+    end
+  end)
+
+  after_each(function()
+    collectgarbage("restart")
+  end)
+
+  local function call(colos)
+    local result = traceroute.create(stand_in.account, targets, {
+      base_url = stand_in:url(("big/10/%d/15"):format(colos)), ca_file = stand_in.ca_file, token = "secret",
+    })
+    assert.equal(colos, #result[10].colos)
+    return result
+  end
+
+  local function is_running()
+    local before = setmetatable({ {} }, { __mode = "v" })
+    for _ = 1, 1000 do
+      local _ = ("x"):rep(100000) .. tostring({})
+    end
+    return before[1] == nil
+  end
+
+  it("stays stopped when the script stopped it", function()
+    collectgarbage()
+    collectgarbage("stop")
+    local weak = setmetatable({ {} }, { __mode = "v" })
+    call(30)
+    assert.is_table(weak[1])
+  end)
+
+  it("goes on by itself after a call", function()
+    call(30)
+    assert.is_true(is_running())
+  end)
+
+  it("goes on after a call that was cancelled while it decoded", function()
+    local job = traceroute.start(stand_in.account, targets, {
+      base_url = stand_in:url("big/10/100/15"), ca_file = stand_in.ca_file, token = "secret",
+      on_progress = function(progress)
+        return progress.colos == 0
+      end,
+    })
+    local _, err = traceroute.wait(job)
+    assert.equal("cancelled", err.kind)
+    assert.is_true(is_running())
+  end)
+
+  it("collects the results that nobody holds while later ones are decoded", function()
+    collectgarbage()
+    local before = collectgarbage("count")
+    local one, most
+    do
+      local result = call(100)
+      collectgarbage()
+      one, most = collectgarbage("count") - before, #result
+    end
+    for _ = 1, 25 do
+      call(100)
+      most = math.max(most, collectgarbage("count") - before)
+    end
+    -- 25 of them would be there, were they not collected.
+    assert.is_true(most < 12 * one)
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(collectgarbage("count") - before < one / 2)
+  end)
+
+  it("keeps a result that is held", function()
+    local result = call(30)
+    for _ = 1, 3 do
+      call(30)
+    end
+    collectgarbage()
+    for _, entry in ipairs(result) do
+      assert.equal(30, #entry.colos)
+      for _, colo in ipairs(entry.colos) do
+        assert.equal(15, #colo.hops)
+      end
+    end
+  end)
+end)
