@@ -22,12 +22,7 @@ void tr_buffer_clear(struct tr_buffer *b) {
   if (b->data) b->data[0] = '\0';
 }
 
-void tr_buffer_wipe(struct tr_buffer *b) {
-  if (b->data) tr_wipe(b->data, b->capacity);
-  tr_buffer_cleanup(b);
-}
-
-int tr_buffer_reserve(struct tr_buffer *b, size_t more) {
+static int reserve(struct tr_buffer *b, size_t more) {
   if (more > b->limit - b->length) return TR_BUFFER_FULL;
   if (more > (size_t)-2 - b->length) return TR_BUFFER_NOMEM; /* no room for the NUL */
   size_t need = b->length + more + 1;
@@ -46,16 +41,12 @@ int tr_buffer_reserve(struct tr_buffer *b, size_t more) {
 }
 
 int tr_buffer_append(struct tr_buffer *b, const char *bytes, size_t length) {
-  int status = tr_buffer_reserve(b, length);
+  int status = reserve(b, length);
   if (status != TR_BUFFER_OK) return status;
   if (length) memcpy(b->data + b->length, bytes, length);
   b->length += length;
   b->data[b->length] = '\0';
   return TR_BUFFER_OK;
-}
-
-int tr_buffer_puts(struct tr_buffer *b, const char *text) {
-  return tr_buffer_append(b, text, strlen(text));
 }
 
 void tr_buffer_drop(struct tr_buffer *b, size_t length) {

@@ -16,16 +16,9 @@ enum { TR_BUFFER_OK = 0, TR_BUFFER_FULL = -1, TR_BUFFER_NOMEM = -2 };
 void tr_buffer_init(struct tr_buffer *b, size_t limit);
 void tr_buffer_cleanup(struct tr_buffer *b); /* frees; the buffer can be used again */
 void tr_buffer_clear(struct tr_buffer *b);   /* empties, keeps the memory */
-void tr_buffer_wipe(struct tr_buffer *b);    /* overwrites all of its memory, then frees */
-
-/* Makes room for so many further bytes: adding them moves nothing. What holds a secret is sized
-** this way before it is filled, or growing leaves copies behind that no wipe reaches. Answers as
-** append does. */
-int tr_buffer_reserve(struct tr_buffer *b, size_t more);
 
 /* All of the bytes are added, or none: TR_BUFFER_OK, TR_BUFFER_FULL, TR_BUFFER_NOMEM. */
 int tr_buffer_append(struct tr_buffer *b, const char *bytes, size_t length);
-int tr_buffer_puts(struct tr_buffer *b, const char *text);
 
 /* Takes so many bytes, or all if there are fewer, away from the front. */
 void tr_buffer_drop(struct tr_buffer *b, size_t length);

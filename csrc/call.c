@@ -57,12 +57,11 @@ void tr_plan_cleanup(struct tr_plan *plan) {
 }
 
 static struct tr_piece *piece_new(const struct request *request, enum tr_piece_kind kind) {
-  struct tr_piece *piece = tr_calloc(sizeof *piece);
+  struct tr_piece *piece = tr_piece_new(kind);
   if (!piece) {
     request->call->is_short = 1;
     return NULL;
   }
-  piece->kind = kind;
   piece->request = (unsigned)(request - request->call->requests);
   piece->attempts = request->attempts;
   return piece;
@@ -93,11 +92,11 @@ static void finish(struct request *request, struct tr_piece *piece) {
 static void fail(struct request *request, const struct tr_error *error) {
   struct tr_piece *piece = piece_new(request, TR_PIECE_TRY);
   if (piece) {
-    piece->report.outcome = TR_OUTCOME_REFUSED;
-    piece->report.error = *error;
-    piece->report.retry_after = error->retry_after;
-    memcpy(piece->report.ray, error->ray, sizeof error->ray);
-    piece->report.status = error->status;
+    piece->report->outcome = TR_OUTCOME_REFUSED;
+    piece->report->error = *error;
+    piece->report->retry_after = error->retry_after;
+    memcpy(piece->report->ray, error->ray, sizeof error->ray);
+    piece->report->status = error->status;
   }
   finish(request, piece);
 }
@@ -194,7 +193,7 @@ static void on_ended(void *arg) {
   double seconds = piece ? next_pause(request, report) : -1;
   if (seconds < 0) consider_stopping(call, report);
   if (piece) {
-    piece->report = *report;
+    *piece->report = *report;
     memset(&report->envelope, 0, sizeof report->envelope);
   }
   tr_exchange_free(request->exchange);
@@ -218,7 +217,7 @@ static void launch(struct request *request) {
              "concurrency");
     return;
   }
-  double wait = tr_quota_take(call->quota, now);
+  double wait = tr_quota_take(call->quota, call->plan.quota, now);
   if (wait > 0 && wait >= remaining) {
     fail_for(
         request, TR_RATE_LIMIT, wait,
@@ -245,16 +244,33 @@ static void launch(struct request *request) {
   finish(request, NULL);
 }
 
+static void stop_request(struct request *request) {
+  tr_timer_stop(&request->timer);
+  tr_exchange_free(request->exchange);
+  request->exchange = NULL;
+}
+
+/* Memory ran out: what else runs would only be lost, too. */
+static void give_up(struct tr_call *call) {
+  for (unsigned i = 0; i < call->next; i++)
+    stop_request(&call->requests[i]);
+  if (call->done < call->plan.requests) tr_outbox_lose(&call->source.outbox);
+  call->done = call->next = call->plan.requests;
+}
+
 static void pump(struct tr_call *call) {
+  if (call->is_short) {
+    give_up(call);
+    return;
+  }
   while (call->next < call->plan.requests && call->active < call->plan.concurrency) {
     struct request *request = &call->requests[call->next++];
     call->active++;
-    if (call->is_short)
-      finish(request, NULL);
-    else if (call->stopped.kind != TR_NONE)
+    if (call->stopped.kind != TR_NONE)
       fail(request, &call->stopped);
     else
       launch(request);
+    if (call->is_short) give_up(call);
   }
 }
 
@@ -270,12 +286,6 @@ static void start(struct tr_source *source) {
   pump(call);
 }
 
-static void stop_request(struct request *request) {
-  tr_timer_stop(&request->timer);
-  tr_exchange_free(request->exchange);
-  request->exchange = NULL;
-}
-
 /* What a running try received is worth its envelope, without which its slices have no target. */
 static void cancel_request(struct request *request) {
   struct tr_call *call = request->call;
@@ -287,9 +297,9 @@ static void cancel_request(struct request *request) {
   }
   tr_exchange_abandon(request->exchange);
   struct tr_report *report = tr_exchange_report(request->exchange);
-  piece->report = *report;
+  *piece->report = *report;
   memset(&report->envelope, 0, sizeof report->envelope);
-  piece->report.error = call->stopped;
+  piece->report->error = call->stopped;
   stop_request(request);
   finish(request, piece);
 }

@@ -147,7 +147,9 @@ static void on_listening(void *arg) {
 
 static void run_start(void *arg) {
   (void)arg;
-  (void)tr_watch_start(tr_thread_reactor(house.thread), &house.listening);
+  struct tr_reactor *r = tr_thread_reactor(house.thread);
+  if (tr_watch_start(r, &house.listening) != 0)
+    tr_timer_set(r, &house.again, tr_clock() + SHORTAGE);
 }
 
 static void run_open(void *arg) {

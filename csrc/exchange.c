@@ -132,6 +132,11 @@ static int slice_bytes(struct tr_exchange *x, const char *bytes, size_t length) 
     enum tr_slicer_event event = tr_slicer_feed(&x->slicer, bytes, length, &used);
     bytes += used;
     length -= used;
+    if (x->slicer.envelope.length > TR_SLICER_ENVELOPE_MAX ||
+        x->slicer.slice.length > TR_SLICER_SLICE_MAX) {
+      x->slicer.fault = TR_SLICER_FULL;
+      event = TR_SLICER_ERROR;
+    }
     if (event == TR_SLICER_ERROR) {
       x->deaf = 1;
       if (x->slicer.fault == TR_SLICER_NOMEM) x->report.out_of_memory = 1;
@@ -182,6 +187,8 @@ static const char *fault_text(enum tr_slicer_fault fault) {
     return "something follows the end of the JSON text";
   case TR_SLICER_SHORT:
     return "the JSON text ends early";
+  case TR_SLICER_FULL:
+    return "too large in one of its parts";
   default:
     return "not JSON";
   }
@@ -237,13 +244,8 @@ static void classify(struct tr_exchange *x, CURLcode result) {
         "wait_time",
         x->allowed);
     return;
-  case CURLE_WRITE_ERROR:
+  case CURLE_WRITE_ERROR: /* ours: settle says why */
     report->outcome = TR_OUTCOME_REFUSED;
-    if (x->too_many_bytes)
-      tr_error_set(
-          error, TR_INVALID_RESPONSE,
-          "the response is larger than max_response_bytes (%lu); raise it, or ask for fewer colos",
-          (unsigned long)x->endpoint->max_bytes);
     return;
   case CURLE_OUT_OF_MEMORY:
     report->out_of_memory = 1;
@@ -284,6 +286,21 @@ static void classify(struct tr_exchange *x, CURLcode result) {
   }
 }
 
+/* Why a 2xx answer cannot be taken. */
+static void describe_text(struct tr_exchange *x, enum tr_slicer_fault fault) {
+  struct tr_report *report = &x->report;
+  char excerpt[96];
+  report->outcome = TR_OUTCOME_REFUSED;
+  take_excerpt(x, excerpt, sizeof excerpt, x->raw_head, x->raw_head_length);
+  if (x->raw_head_length == 0)
+    tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                 "the response is empty; check base_url and proxy");
+  else
+    tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                 "the response is %s (at byte %lu; it begins \"%s\"); check base_url and proxy",
+                 fault_text(fault), (unsigned long)x->slicer.offset, excerpt);
+}
+
 /* What a body says of itself once it is all there, or has broken off. */
 static void settle(struct tr_exchange *x, int is_complete) {
   struct tr_report *report = &x->report;
@@ -296,22 +313,15 @@ static void settle(struct tr_exchange *x, int is_complete) {
     take_excerpt(x, report->head, sizeof report->head, x->raw_head, x->raw_head_length);
     if (tr_slicer_mend(&x->slicer) != 0) report->out_of_memory = 1;
   }
-  if (fault != TR_SLICER_FINE && report->status / 100 == 2 && !x->too_many_bytes &&
-      report->outcome != TR_OUTCOME_CONNECTION && report->outcome != TR_OUTCOME_TIMEOUT) {
-    char excerpt[96];
-    take_excerpt(x, excerpt, sizeof excerpt, x->raw_head, x->raw_head_length);
+  if (x->too_many_bytes) {
     report->outcome = TR_OUTCOME_REFUSED;
-    if (x->raw_head_length)
-      if (x->raw_head_length == 0)
-        tr_error_set(&report->error, TR_INVALID_RESPONSE,
-                     "the response is empty; check base_url and proxy");
-      else
-        tr_error_set(&report->error, TR_INVALID_RESPONSE,
-                     "the response is %s (at byte %lu; it begins \"%s\"); check base_url and proxy",
-                     fault_text(fault), (unsigned long)x->slicer.offset, excerpt);
-    else
-      tr_error_set(&report->error, TR_INVALID_RESPONSE,
-                   "the response is empty; check base_url and proxy");
+    tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                 "the response is larger than max_response_bytes (%lu); raise it, or ask for fewer "
+                 "colos",
+                 (unsigned long)x->endpoint->max_bytes);
+  } else if (fault != TR_SLICER_FINE && report->status / 100 == 2 &&
+             report->outcome != TR_OUTCOME_CONNECTION && report->outcome != TR_OUTCOME_TIMEOUT) {
+    describe_text(x, fault);
   }
   size_t length, limit = x->slicer.envelope.limit;
   char *data = tr_buffer_take(&x->slicer.envelope, &length);
@@ -405,14 +415,14 @@ static int make_headers(struct tr_exchange *x) {
 
 /* The store of CA certificates is parsed once per multi handle only while no CApath is set;
 ** Debian's default sets one, which costs 22 ms a connection. */
-static void set_trust(const struct tr_exchange *x) {
+static int set_trust(const struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
   const char *file = x->endpoint->ca_file;
   const curl_version_info_data *about = curl_version_info(CURLVERSION_NOW);
   if (!file && about->age >= CURLVERSION_SEVENTH) file = about->cainfo;
-  if (!file) return;
+  if (!file) return 0;
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+  return curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK ? 0 : -1;
 }
 
 static int is_loopback(const char *host) {
@@ -428,24 +438,32 @@ static int is_loopback(const char *host) {
   return inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-static void set_options(struct tr_exchange *x) {
+/* 0, or -1: no memory. What secrets depend on must not be left at a default. */
+static int set_options(struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
   const struct tr_endpoint *endpoint = x->endpoint;
-  curl_easy_setopt(easy, CURLOPT_URL, endpoint->url);
+  /* Plain http is for loopback: through a proxy it would show the credentials to another
+  ** machine. */
+  int is_local = strncasecmp(endpoint->url, "http:", 5) == 0 && !endpoint->insecure;
+  int failed = set_trust(x);
+  failed |= curl_easy_setopt(easy, CURLOPT_URL, endpoint->url) != CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK;
 #else
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+  failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) !=
+            CURLE_OK;
 #endif
+  if (endpoint->proxy) failed |= curl_easy_setopt(easy, CURLOPT_PROXY, endpoint->proxy) != CURLE_OK;
+  if (is_local) failed |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, endpoint->user_agent) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK;
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers);
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, endpoint->user_agent);
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    (long)(endpoint->connect_timeout * 1e3) + GRACE_MS);
@@ -459,12 +477,7 @@ static void set_options(struct tr_exchange *x) {
   /* A resolver that is stuck must not hold up the end of a call. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-  if (endpoint->proxy) curl_easy_setopt(easy, CURLOPT_PROXY, endpoint->proxy);
-  /* Plain http is for loopback: through a proxy it would show the credentials to another
-  ** machine. */
-  if (strncasecmp(endpoint->url, "http:", 5) == 0 && !endpoint->insecure)
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-  set_trust(x);
+  return failed ? -1 : 0;
 }
 
 struct tr_exchange *tr_exchange_new(const struct tr_endpoint *endpoint, struct tr_sink sink) {
@@ -478,11 +491,10 @@ struct tr_exchange *tr_exchange_new(const struct tr_endpoint *endpoint, struct t
   tr_error_clear(&x->report.error);
   tr_slicer_init(&x->slicer, endpoint->max_bytes);
   x->transfer.easy = curl_easy_init();
-  if (!x->transfer.easy || make_headers(x) != 0) {
+  if (!x->transfer.easy || make_headers(x) != 0 || set_options(x) != 0) {
     tr_exchange_free(x);
     return NULL;
   }
-  set_options(x);
   return x;
 }
 

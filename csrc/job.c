@@ -12,6 +12,7 @@
 #include "collector.h"
 #include "doorbell.h"
 #include "errtable.h"
+#include "interrupt.h"
 
 #define METATABLE "traceroute.job"
 #define DONE_METATABLE "traceroute.job.done" /* the same, but nothing to be done at __gc */
@@ -36,6 +37,7 @@ struct tr_job {
   int was_sent;
   int epoll, bell; /* made by fd(); the bell rings while pieces wait or all is done */
   int is_finished; /* result, err and info are there */
+  int is_working; /* in a step or a cancel; still set at the next one: what raised there ended the job */
   int in_callback;
   int cancel_wanted; /* said from within on_progress */
 };
@@ -145,7 +147,6 @@ static int l_close(lua_State *L) {
 
 __attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct tr_job *job) {
   release_source(job);
-  job->is_finished = 1;
   tr_raise_out_of_memory(L);
 }
 
@@ -171,11 +172,14 @@ static void drain(lua_State *L, struct tr_job *job, int table, double seconds) {
   lua_pushcfunction(L, l_take_pieces);
   lua_rawgeti(L, table, STATE);
   lua_pushlightuserdata(L, job);
+  struct tr_interrupt aside;
+  tr_interrupt_hold(L, &aside);
   struct tr_collector *collector = tr_collector_hold(L);
   lua_pushlightuserdata(L, collector);
   lua_pushnumber(L, seconds < 0 ? -1 : (lua_Number)(tr_clock() + seconds));
   int status = lua_pcall(L, 4, 0, 0);
   tr_collector_release(L, collector);
+  tr_interrupt_release(L, &aside);
   if (status != 0) lua_error(L);
 }
 
@@ -206,6 +210,14 @@ static void finish(lua_State *L, struct tr_job *job, int table) {
   set_metatable(L, job);
 }
 
+/* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */
+static int is_interrupt(lua_State *L) {
+  static const char text[] = "interrupted!";
+  size_t length, size = sizeof text - 1;
+  const char *message = lua_tolstring(L, -1, &length);
+  return message && length >= size && memcmp(message + length - size, text, size) == 0;
+}
+
 /* Tells the script how far it is; what the script raises, or `false`, ends the call. */
 static void report_progress(lua_State *L, struct tr_job *job, int table) {
   lua_rawgeti(L, table, ON_PROGRESS);
@@ -217,7 +229,7 @@ static void report_progress(lua_State *L, struct tr_job *job, int table) {
   job->in_callback = 1;
   int status = lua_pcall(L, 1, 1, 0);
   job->in_callback = 0;
-  if (status == LUA_ERRMEM) lua_error(L);
+  if (status == LUA_ERRMEM || (status != 0 && is_interrupt(L))) lua_error(L);
   if (status != 0) {
     char message[200];
     const char *text = lua_tostring(L, -1);
@@ -249,6 +261,15 @@ static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, int table,
 
 /* ---- what scripts call ---- */
 
+/* What raised in a step or a cancel (memory, an interrupt) left pieces half taken in: such a job
+** is over. */
+static int begin_work(struct tr_job *job) {
+  int was_working = job->is_working;
+  job->is_working = !was_working;
+  if (was_working) release_source(job);
+  return !was_working;
+}
+
 static int l_step(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
@@ -260,8 +281,10 @@ static int l_step(lua_State *L) {
     return push_failure(L, TR_INVALID_REQUEST, "", "step was called from within on_progress");
   if (is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
-  if (!job->is_finished && !job->source)
+  if (!job->is_finished && (!begin_work(job) || !job->source)) {
+    job->is_working = 0;
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
+  }
   lua_settop(L, 1);
   tr_get_uservalue(L, 1);
   double end = tr_clock() + seconds, left = seconds;
@@ -273,6 +296,7 @@ static int l_step(lua_State *L) {
     left = end - tr_clock();
     if (interrupted || left <= 0) break;
   }
+  job->is_working = 0;
   lua_pushboolean(L, job->is_finished);
   lua_pushboolean(L, state == TR_OUTBOX_PIECES);
   return 2;
@@ -357,6 +381,8 @@ static int l_doorbell(lua_State *L) {
 static int l_result(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
+  if (!job->is_finished && (!job->source || job->is_working))
+    return push_failure(L, TR_CANCELLED, "", "the job was closed");
   if (!job->is_finished)
     return push_failure(L, TR_INVALID_REQUEST, "",
                         "the job is not done; step it until it says true");
@@ -376,6 +402,10 @@ static int l_cancel(lua_State *L) {
     return 0;
   }
   if (job->is_finished || !job->source || is_foreign(job)) return 0;
+  if (!begin_work(job)) {
+    job->is_working = 0;
+    return 0;
+  }
   struct tr_outbox *outbox = &job->source->outbox;
   lua_settop(L, 1);
   tr_get_uservalue(L, 1);
@@ -386,6 +416,7 @@ static int l_cancel(lua_State *L) {
   } while (tr_outbox_look(outbox) != TR_OUTBOX_DONE);
   if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
   finish(L, job, 2);
+  job->is_working = 0;
   return 0;
 }
 

@@ -10,10 +10,22 @@
 
 #include "alloc.h"
 
+struct tr_piece *tr_piece_new(enum tr_piece_kind kind) {
+  struct tr_piece *piece = tr_calloc(sizeof *piece);
+  if (!piece) return NULL;
+  piece->kind = kind;
+  if (kind == TR_PIECE_SLICE || kind == TR_PIECE_SIGHT) return piece;
+  piece->report = tr_calloc(sizeof *piece->report);
+  if (piece->report) return piece;
+  tr_free(piece);
+  return NULL;
+}
+
 void tr_piece_free(struct tr_piece *piece) {
   if (!piece) return;
   tr_free(piece->text);
-  tr_report_cleanup(&piece->report);
+  if (piece->report) tr_report_cleanup(piece->report);
+  tr_free(piece->report);
   if (piece->release) piece->release(piece->load);
   tr_free(piece);
 }
@@ -58,7 +70,7 @@ void tr_outbox_put(struct tr_outbox *o, struct tr_piece *piece) {
   pthread_mutex_lock(&o->lock);
   *o->last = piece;
   o->last = &piece->next;
-  o->waiting += piece->length;
+  o->waiting += sizeof *piece + piece->length;
   o->received += piece->length;
   ring_and_unlock(o);
 }
@@ -90,7 +102,7 @@ struct tr_piece *tr_outbox_next(struct tr_outbox *o, int *go_on) {
   if (piece) {
     o->first = piece->next;
     if (!o->first) o->last = &o->first;
-    o->waiting -= piece->length;
+    o->waiting -= sizeof *piece + piece->length;
     if (o->is_paused && o->waiting < TR_OUTBOX_LOW) {
       o->is_paused = 0;
       *go_on = 1;

@@ -8,9 +8,8 @@
 
 #include "exchange.h"
 
-#define TR_OUTBOX_HIGH                                                                             \
-  ((size_t)1024 * 1024) /* bytes of slices waiting, from which on the sender pauses */
-#define TR_OUTBOX_LOW ((size_t)256 * 1024) /* and below which it goes on */
+#define TR_OUTBOX_HIGH ((size_t)1024 * 1024) /* bytes waiting, from which on the sender pauses */
+#define TR_OUTBOX_LOW ((size_t)256 * 1024)   /* and below which it goes on */
 
 enum tr_piece_kind {
   TR_PIECE_SLICE, /* a colo result: its text */
@@ -25,14 +24,16 @@ struct tr_piece {
   unsigned index, target, colo; /* of a slice: see slicer.h; from 0 */
   char *text;                   /* of a slice */
   size_t length;
-  struct tr_report report;
-  void *load; /* what else it carries, freed by `release` */
+  struct tr_report *report; /* of a try and of an end */
+  void *load;               /* what else it carries, freed by `release` */
   void (*release)(void *load);
   int final;
   unsigned attempts;     /* tries of this request so far */
   struct tr_piece *next; /* private */
 };
 
+/* A piece of that kind with, but for slices, an empty report. NULL: out of memory. */
+struct tr_piece *tr_piece_new(enum tr_piece_kind kind);
 void tr_piece_free(struct tr_piece *piece);
 
 /* Rings when a piece comes or the outbox is closed, once until it was seen to be empty: called
@@ -46,7 +47,7 @@ struct tr_outbox {
   pthread_mutex_t lock; /* guards all that follows */
   pthread_cond_t changed;
   struct tr_piece *first, **last;
-  size_t waiting;  /* bytes of slices in the queue */
+  size_t waiting;  /* bytes that the queue takes */
   size_t received; /* and of all there ever were */
   int is_paused;   /* the sender waits until the queue is short again */
   int is_closed;   /* no piece will follow */

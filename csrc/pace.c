@@ -13,12 +13,7 @@
 
 int tr_pace_init(struct tr_pace *p, int quota) {
   memset(p, 0, sizeof *p);
-  if (quota <= 0) return 0;
-  if ((size_t)quota > SIZE_MAX / sizeof *p->sent) return -1;
-  p->sent = tr_realloc(NULL, (size_t)quota * sizeof *p->sent);
-  if (!p->sent) return -1;
-  p->quota = quota;
-  return 0;
+  return tr_pace_set_quota(p, quota);
 }
 
 void tr_pace_cleanup(struct tr_pace *p) {
@@ -33,22 +28,40 @@ static double later(double a, double b) {
 /* When the n-th latest request went out; n is at most count. */
 static double sent_before(const struct tr_pace *p, int n) {
   int at = p->next - n;
-  return p->sent[at < 0 ? at + p->quota : at];
+  return p->sent[at < 0 ? at + p->capacity : at];
+}
+
+int tr_pace_set_quota(struct tr_pace *p, int quota) {
+  if (quota < 0) quota = 0;
+  if (quota > p->capacity) {
+    if ((size_t)quota > SIZE_MAX / sizeof *p->sent) return -1;
+    double *sent = tr_realloc(NULL, (size_t)quota * sizeof *sent);
+    if (!sent) return -1;
+    for (int i = 0; i < p->count; i++)
+      sent[i] = sent_before(p, p->count - i);
+    tr_free(p->sent);
+    p->sent = sent;
+    p->capacity = quota;
+    p->next = p->count;
+  }
+  p->quota = quota;
+  return 0;
 }
 
 double tr_pace_wait(const struct tr_pace *p, double now) {
   double until = p->hold;
-  if (p->quota > 0 && p->count == p->quota)
+  if (p->quota > 0 && p->count >= p->quota)
     until = later(until, sent_before(p, p->quota) + TR_PACE_WINDOW);
-  if (p->count >= TR_PACE_BURST) until = later(until, sent_before(p, TR_PACE_BURST) + BURST_WINDOW);
+  if (p->quota > 0 && p->count >= TR_PACE_BURST)
+    until = later(until, sent_before(p, TR_PACE_BURST) + BURST_WINDOW);
   return until > now ? until - now : 0;
 }
 
 void tr_pace_sent(struct tr_pace *p, double now) {
-  if (p->quota <= 0) return;
+  if (p->capacity == 0) return;
   p->sent[p->next] = now;
-  p->next = p->next + 1 == p->quota ? 0 : p->next + 1;
-  if (p->count < p->quota) p->count++;
+  p->next = p->next + 1 == p->capacity ? 0 : p->next + 1;
+  if (p->count < p->capacity) p->count++;
 }
 
 void tr_pace_hold(struct tr_pace *p, double now, double seconds) {

@@ -11,8 +11,9 @@
 #define TR_PACE_HOLD_MAX 900.0 /* seconds: three times the service's longest block */
 
 struct tr_pace {
-  double *sent; /* ring of the last `quota` times of sending */
-  int quota;    /* 0: no limit of our own */
+  double *sent; /* ring of the last times of sending */
+  int capacity; /* of the ring */
+  int quota;    /* at most `capacity`; 0: no limit of our own */
   int next;     /* where the next time is written */
   int count;    /* times in the ring */
   double hold;  /* nothing goes out before this time */
@@ -21,6 +22,10 @@ struct tr_pace {
 /* 0, or -1: out of memory. quota <= 0: only what the service says holds. */
 int tr_pace_init(struct tr_pace *p, int quota);
 void tr_pace_cleanup(struct tr_pace *p);
+
+/* Another quota from now on; what was sent is not forgotten. 0, or -1: out of memory, nothing
+** changed. */
+int tr_pace_set_quota(struct tr_pace *p, int quota);
 
 /* Seconds from `now` until one more request may go out; 0: now. */
 double tr_pace_wait(const struct tr_pace *p, double now);

@@ -11,7 +11,6 @@
 
 struct tr_quota {
   uint64_t id;
-  int quota;
   unsigned users;
   double last; /* when it was last used */
   struct tr_pace pace;
@@ -70,7 +69,6 @@ static struct tr_quota *make(uint64_t id, int quota) {
     return NULL;
   }
   q->id = id;
-  q->quota = quota;
   q->next = all;
   all = q;
   return q;
@@ -82,9 +80,10 @@ struct tr_quota *tr_quota_get(const char *credential, int quota) {
   pthread_mutex_lock(&lock);
   forget_old(tr_clock());
   struct tr_quota *q = all;
-  while (q && (q->id != id || q->quota != quota))
+  while (q && q->id != id)
     q = q->next;
   if (!q) q = make(id, quota);
+  if (q && tr_pace_set_quota(&q->pace, quota) != 0) q = NULL;
   if (q) {
     q->users++;
     q->last = tr_clock();
@@ -100,8 +99,10 @@ void tr_quota_release(struct tr_quota *q) {
   pthread_mutex_unlock(&lock);
 }
 
-double tr_quota_take(struct tr_quota *q, double now) {
+double tr_quota_take(struct tr_quota *q, int quota, double now) {
   pthread_mutex_lock(&lock);
+  /* The ring is large enough for every quota that was asked for. */
+  (void)tr_pace_set_quota(&q->pace, quota);
   double wait = tr_pace_wait(&q->pace, now);
   if (wait <= 0) {
     tr_pace_sent(&q->pace, now);

@@ -29,7 +29,9 @@ struct attachment {
 
 struct tr_reactor {
   pid_t pid;
-  unsigned users;
+  pthread_t thread; /* of a shared one: whose it is */
+  unsigned users;   /* of a shared one, like `next` under the lock */
+  struct tr_reactor *next;
   int epoll;
   CURLM *multi;
   double curl_due; /* when libcurl wants to be called, or below 0 */
@@ -40,7 +42,8 @@ struct tr_reactor {
   struct epoll_event *events;    /* those of the running run that were not looked at yet */
   int events_left;
   struct attachment attachments[ATTACHMENTS_MAX];
-  int is_running; /* in a run, at the end of which the timerfd is set anyway */
+  int has_failures; /* of transfers, to be reported in the next run */
+  int is_running;   /* in a run, at the end of which the timerfd is set anyway */
 };
 
 /* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest
@@ -53,8 +56,10 @@ static uint64_t mark_of_watch(const struct tr_watch *watch) {
   return (uint64_t)(uintptr_t)watch;
 }
 
-/* One for each thread, so that two Lua states in two threads never share a handle. */
-static __thread struct tr_reactor *current;
+/* One for each thread, so that two Lua states in two threads never share a handle; but a state
+** may be closed in another thread than it was used in, so that the list is everybody's. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct tr_reactor *shared;
 
 double tr_clock(void) {
   struct timespec now;
@@ -163,23 +168,43 @@ struct tr_reactor *tr_reactor_new(void) {
   return r;
 }
 
-struct tr_reactor *tr_reactor_get(void) {
-  if (current && !tr_reactor_is_ours(current)) {
-    /* Only the descriptors that nobody else looks at are closed: the sockets are the parent's
-    ** too. */
-    close(current->epoll);
-    close(current->clock.fd);
-    current = NULL;
+/* Of the parent's, only the descriptors that nobody else looks at are closed: the sockets are
+** its too. */
+static void forget_foreign(void) {
+  while (shared && !tr_reactor_is_ours(shared)) {
+    close(shared->epoll);
+    close(shared->clock.fd);
+    shared = shared->next;
   }
-  if (!current) current = tr_reactor_new();
-  if (current) current->users++;
-  return current;
+}
+
+struct tr_reactor *tr_reactor_get(void) {
+  pthread_mutex_lock(&lock);
+  forget_foreign();
+  struct tr_reactor *r = shared;
+  while (r && !pthread_equal(r->thread, pthread_self()))
+    r = r->next;
+  if (!r && (r = tr_reactor_new())) {
+    r->thread = pthread_self();
+    r->next = shared;
+    shared = r;
+  }
+  if (r) r->users++;
+  pthread_mutex_unlock(&lock);
+  return r;
 }
 
 void tr_reactor_release(struct tr_reactor *r) {
-  if (!r || !tr_reactor_is_ours(r) || --r->users > 0) return;
-  if (current == r) current = NULL;
-  tr_reactor_free(r);
+  if (!r || !tr_reactor_is_ours(r)) return;
+  pthread_mutex_lock(&lock);
+  int is_last = --r->users == 0;
+  for (struct tr_reactor **link = &shared; is_last && *link; link = &(*link)->next) {
+    if (*link != r) continue;
+    *link = r->next;
+    break;
+  }
+  pthread_mutex_unlock(&lock);
+  if (is_last) tr_reactor_free(r);
 }
 
 int tr_reactor_is_ours(const struct tr_reactor *r) {
@@ -210,6 +235,7 @@ int tr_reactor_attach(struct tr_reactor *r, const void *key, void *thing,
 
 static double next_due(const struct tr_reactor *r) {
   double due = r->curl_due;
+  if (r->has_failures) return 0;
   for (const struct tr_timer *timer = r->timers; timer; timer = timer->next)
     if (due < 0 || timer->at < due) due = timer->at;
   return due;
@@ -267,6 +293,7 @@ int tr_reactor_start(struct tr_reactor *r, struct tr_transfer *t) {
   curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
   if (curl_multi_add_handle(r->multi, t->easy) != CURLM_OK) return -1;
   t->reactor = r;
+  t->failure = 0;
   t->next = r->transfers;
   t->link = &r->transfers;
   if (t->next) t->next->link = &t->next;
@@ -289,6 +316,15 @@ static long local_port(const struct tr_transfer *t) {
   return port;
 }
 
+/* Bytes that were held back are taken in while libcurl is told to go on; if they are refused, it
+** says so here and nowhere else. The transfer is ended in the next run. */
+static void go_on(struct tr_reactor *r, struct tr_transfer *t) {
+  CURLcode result = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+  if (result == CURLE_OK) return;
+  t->failure = (int)result;
+  r->has_failures = 1;
+}
+
 /* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something
 ** there, which may take as long as the slowest answer. Telling it to go on with one of the
 ** others makes it. */
@@ -298,7 +334,7 @@ static void send_what_waits(struct tr_reactor *r, long port) {
     other = other->next;
   if (!other) return;
   curl_easy_pause(other->easy, CURLPAUSE_RECV);
-  curl_easy_pause(other->easy, CURLPAUSE_CONT);
+  go_on(r, other);
 }
 
 void tr_reactor_stop(struct tr_transfer *t) {
@@ -323,9 +359,29 @@ void tr_reactor_resume(struct tr_transfer *t) {
   if (!t->reactor) return;
   struct pipe_guard guard;
   pipe_guard_begin(&guard);
-  curl_easy_pause(t->easy, CURLPAUSE_CONT);
+  go_on(t->reactor, t);
   pipe_guard_end(&guard);
-  if (t->reactor) arm(t->reactor);
+  arm(t->reactor);
+}
+
+static int report_failed(struct tr_reactor *r) {
+  int reported = 0;
+  struct tr_transfer *t = r->has_failures ? r->transfers : NULL;
+  r->has_failures = 0;
+  while (t) {
+    int failure = t->failure;
+    if (!failure) {
+      t = t->next;
+      continue;
+    }
+    t->failure = 0;
+    detach(r, t);
+    t->ended(t->arg, failure);
+    reported = 1;
+    /* What it called may have changed the list. */
+    t = r->transfers;
+  }
+  return reported;
 }
 
 static int report_ended(struct tr_reactor *r) {
@@ -420,6 +476,7 @@ int tr_reactor_run(struct tr_reactor *r, double seconds) {
   r->is_running = 1;
   int moved = advance(r, events, count);
   moved |= report_ended(r);
+  moved |= report_failed(r);
   moved |= fire_due(r, tr_clock());
   r->is_running = 0;
   pipe_guard_end(&guard);

@@ -27,6 +27,7 @@ struct tr_transfer {
   void *arg;
   struct tr_reactor *reactor; /* private, like the rest: set while the transfer runs */
   struct tr_transfer *next, **link;
+  int failure; /* a CURLcode to be reported */
 };
 
 /* A descriptor of somebody else's. `ready` is called from each run in which it is readable, or

@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "collector.h"
 #include "errtable.h"
+#include "interrupt.h"
 #include "partial.h"
 #include "request.h"
 #include "target.h"
@@ -33,12 +34,13 @@ void tr_response_register(lua_State *L) {
   lua_pop(L, 2);
 }
 
-/* Pushes the decoded text and returns 0, or pushes a message and returns -1. */
+/* Pushes the decoded text and returns 0, or pushes a message and returns -1. Called while the
+** program's hook is put aside. */
 static int decode(lua_State *L, const char *text, size_t length) {
   lua_getfield(L, LUA_REGISTRYINDEX, DECODE);
   lua_pushlstring(L, text, length);
   int status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM) lua_error(L);
+  if (status == LUA_ERRMEM || (status != 0 && tr_interrupt_came(L))) lua_error(L);
   return status == 0 ? 0 : -1;
 }
 
@@ -161,7 +163,7 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
     tr_error_set(&check.error, TR_INVALID_RESPONSE, "not JSON: %s", lua_tostring(L, -1));
     snprintf(check.error.path, sizeof check.error.path, "%s", path);
   } else {
-    tr_collector_show(L);
+    if (lua_istable(L, -1)) tr_collector_show(L);
     (void)tr_schema_value(L, -1, TR_OBJECT_colo_result, path, &check);
     if (lua_istable(L, -1)) {
       lua_rawseti(L, request + 1, (int)piece->index + 1);
@@ -310,7 +312,7 @@ static void set_integer(lua_State *L, const char *name, lua_Integer n) {
 }
 
 static void update_info(lua_State *L, int request, int env, const struct tr_piece *piece) {
-  const struct tr_report *report = &piece->report;
+  const struct tr_report *report = piece->report;
   lua_rawgeti(L, request, TR_AT_INFO);
   int info = lua_gettop(L);
   lua_getfield(L, info, "seconds");
@@ -377,7 +379,7 @@ static int take_envelope(lua_State *L, const struct tr_response *r, const struct
 }
 
 static void take_try(lua_State *L, int state, struct tr_response *r, struct tr_piece *piece) {
-  const struct tr_report *report = &piece->report;
+  const struct tr_report *report = piece->report;
   tr_response_get_request(L, state, piece->request);
   int request = lua_gettop(L);
   lua_rawgeti(L, request, TR_AT_SLICES);

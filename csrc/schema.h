@@ -13,7 +13,7 @@ enum tr_validate {
   TR_VALIDATE_NONE /* types are not looked at; null is nil and integers are integers all the same */
 };
 
-#define TR_DROPPED_MAX 1000 /* paths noted for one call; further ones are only counted */
+#define TR_DROPPED_MAX 1000 /* paths noted for one request; further ones are not */
 
 struct tr_check {
   enum tr_validate mode;

@@ -9,7 +9,8 @@
 
 /* For our own allocations: raised like Lua's own lack of memory. */
 __attribute__((noreturn)) static inline void tr_raise_out_of_memory(lua_State *L) {
-  luaL_error(L, "not enough memory");
+  lua_pushliteral(L, "not enough memory");
+  lua_error(L);
   __builtin_unreachable();
 }
 

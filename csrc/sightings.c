@@ -184,7 +184,7 @@ void tr_sightings_take(lua_State *L, int state, struct tr_sightings *s, struct t
   if (piece->kind == TR_PIECE_SIGHT)
     take_sight(L, state, s, piece->load);
   else
-    s->error = piece->report.error;
+    s->error = piece->report->error;
   lua_settop(L, top);
 }
 

@@ -83,13 +83,12 @@ static void sight_free(void *arg) {
 }
 
 static void hand_out(struct survey *survey, struct tr_sight *sight) {
-  struct tr_piece *piece = sight ? tr_calloc(sizeof *piece) : NULL;
+  struct tr_piece *piece = sight ? tr_piece_new(TR_PIECE_SIGHT) : NULL;
   if (!piece) {
     sight_free(sight);
     survey->is_short = 1;
     return;
   }
-  piece->kind = TR_PIECE_SIGHT;
   piece->load = sight;
   piece->release = sight_free;
   tr_outbox_put(&survey->source.outbox, piece);
@@ -110,14 +109,13 @@ static void end(struct survey *survey) {
   tr_timer_stop(&survey->deadline);
   if (survey->has_joined) tr_vantage_leave(survey->vantage, &survey->user);
   survey->has_joined = 0;
-  struct tr_piece *piece = tr_calloc(sizeof *piece);
+  struct tr_piece *piece = tr_piece_new(TR_PIECE_END);
   if (!piece || survey->is_short) {
     tr_piece_free(piece);
     tr_outbox_lose(&survey->source.outbox);
     return;
   }
-  piece->kind = TR_PIECE_END;
-  piece->report.error = survey->error;
+  piece->report->error = survey->error;
   piece->final = 1;
   tr_outbox_put(&survey->source.outbox, piece);
   tr_outbox_close(&survey->source.outbox);

@@ -39,6 +39,7 @@ build = {
         "csrc/error.c",
         "csrc/errtable.c",
         "csrc/exchange.c",
+        "csrc/interrupt.c",
         "csrc/job.c",
         "csrc/module.c",
         "csrc/names.c",

@@ -392,7 +392,7 @@ describe("a job", function()
           assert.equal("cancelled", err.kind)
         end
         job:cancel()
-        assert.equal("invalid_request", select(2, job:result()).kind)
+        assert.equal("cancelled", select(2, job:result()).kind)
       end)
 
       it("in on_progress by a to-be-closed variable, ends", function()

@@ -55,6 +55,30 @@ describe("traceroutes in a luv loop", function()
     assert.same({}, stand_in:requests())
   end)
 
+  -- The last bytes come in while the transfer is told to go on after a pause: what is refused then is refused.
+  it("say so when an answer is a byte too large", function()
+    local targets = {}
+    for n = 1, 10 do
+      targets[n] = "t" .. n
+    end
+    local size
+    traceroute.create(stand_in.account, targets, options("big/10/100/15"), function(_, err, info)
+      assert.is_nil(err)
+      size = info[1].bytes
+    end)
+    uv.run()
+    for _ = 1, 5 do
+      local err
+      traceroute.create(stand_in.account, targets, options("big/10/100/15", { max_response_bytes = size - 1 }),
+        function(_, failure)
+          err = failure
+        end)
+      uv.run()
+      assert.equal("invalid_response", err.kind)
+      assert.matches("max_response_bytes", err.message)
+    end
+  end)
+
   it("run side by side, while the loop's own timers go on", function()
     local done, ticks, turns = {}, 0, 0
     local timer, check = uv.new_timer(), uv.new_check()

@@ -76,7 +76,8 @@ local LOCATIONS = [[
       local thread = ngx.thread.spawn(traceroute.wait, job)
       local result, err = traceroute.wait(job)
       ngx.print(tostring(result), " ", tostring(err))
-      ngx.thread.kill(thread)
+      local _, first, failure = ngx.thread.wait(thread)
+      ngx.print(" / ", first and #first[1].colos, " ", tostring(failure))
     }
   }
 
@@ -251,9 +252,9 @@ describe("inside nginx", function()
     assert.equal(5, #stand_in:requests())
   end)
 
-  it("lets one wait for a job, and tells the second so", function()
-    local body = nginx:get(path("/twice", "hang", { timeout = 5 }))
-    assert.matches("^nil cancelled: .*already waited for", body)
+  it("lets one wait for a job, and tells the second so, which ends nothing", function()
+    local body = nginx:get(path("/twice", "slow/100", { timeout = 5 }))
+    assert.matches("^nil invalid_request: .*already waited for / 2 nil$", body)
   end)
 
   it("tells on_progress how far it is, which may end the call", function()

@@ -126,6 +126,37 @@ describe("a process", function()
     assert.is_true(got.seconds < 1, got.seconds)
   end)
 
+  -- Large answers one after another: most of the time goes into decoding, where an interrupt must not be taken for
+  -- a fault of the text.
+  it("is interrupted while answers are decoded", function()
+    for _, after in ipairs { 50, 130, 210, 290 } do
+      stand_in:reset()
+      local got = interrupt({ script([[
+        local targets = {}
+        for i = 1, 10 do targets[i] = "t" .. i end
+        while true do
+          local _, err = traceroute.create(account, targets, options(at(HTTP, "big/10/100/15"), { quota = 0 }))
+          if err then print("err", err) end
+        end
+      ]]) }, nil, after)
+      assert.matches("interrupted!", got.said)
+      assert.is_nil(got.said:find("err\t", 1, true), got.said)
+      assert.equal(1, got.status)
+      assert.is_true(got.seconds < 1, got.seconds)
+    end
+  end)
+
+  it("takes little memory for many small elements", function()
+    stand_in:raw("tiny", '{"success":true,"result":[{"target":"192.0.2.1","colos":[' .. ("1,"):rep(1000000) .. "1]}]}")
+    ends_well([[
+      local result, err = traceroute.create(account, "192.0.2.1", options(at(HTTPS, "raw/tiny")))
+      assert(err.kind == "invalid_response", err)
+      local peak = tonumber(io.open("/proc/self/status"):read("*a"):match("VmHWM:%s*(%d+)"))
+      assert(peak < 150000, peak .. " kB")
+      print "fine"
+    ]])
+  end)
+
   if rawget(_G, "jit") then
     -- Hooks are not looked at in compiled traces: the loop that waits must not become one.
     it("is interrupted also once the loop that waits is hot", function()

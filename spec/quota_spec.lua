@@ -167,6 +167,15 @@ describe("the pace of a process", function()
     end
   end)
 
+  it("is one for a token, whatever quotas its calls name", function()
+    assert.is_nil(select(2, ask(1, "ok", { quota = 5 })))
+    assert.is_nil(select(2, ask(1, "ok", { quota = 7 })))
+    local _, err = ask(1, "ok", { quota = 2, timeout = 2 })
+    assert.equal("rate_limit", err.kind)
+    assert.is_nil(select(2, ask(1, "ok", { quota = 3 })))
+    assert.equal(3, #stand_in:requests())
+  end)
+
   -- The wait is one of the things that the descriptor of a job tells of.
   it("is waited for without polling", function()
     assert.is_nil(select(2, ask(1, "ratelimit/0/1")))

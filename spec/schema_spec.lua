@@ -40,7 +40,7 @@ describe("the schema", function()
       on_progress = { "function" },
       max_ttl = { "integer", 0, 64, " hops" }, packets_per_ttl = { "integer", 0, 10, " packets" },
       port = { "integer", 0, 65535, "" }, wait_time = { "integer", 1, 5, " s" }, retries = { "integer", 0, 100, "" },
-      max_response_bytes = { "integer", 1, 4294967296, " bytes" }, concurrency = { "integer", 1, 64, " requests" },
+      max_response_bytes = { "integer", 1, 2147483647, " bytes" }, concurrency = { "integer", 1, 64, " requests" },
       quota = { "integer", 0, 1000000, " requests per 5 min" },
       timeout = { "number", 0.001, 86400, " s" }, try_timeout = { "number", 0.001, 86400, " s" },
       connect_timeout = { "number", 0.001, 3600, " s" },

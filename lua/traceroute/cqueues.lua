@@ -13,11 +13,16 @@ local function wait(job)
     return nil, err, { dropped = {} }
   end
   local watched = { pollfd = fd, events = "r" }
-  while not job:step(0) do
+  local done, reason = job:step(0)
+  while done == false do
     cqueues.poll(watched)
+    done, reason = job:step(0)
   end
   -- Or the cqueue would take the next descriptor of that number for one it watches already.
   cqueues.cancel(fd)
+  if done == nil then
+    return nil, reason, { dropped = {} }
+  end
   return job:result()
 end
 

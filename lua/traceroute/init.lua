@@ -46,7 +46,7 @@ local function step_until_done(job)
   repeat
     local done, err = job:step(STEP_SECONDS)
     if done == nil then
-      return nil, err.message
+      return nil, err.message, err.kind
     end
   until done
   return true
@@ -79,11 +79,14 @@ end
 ---@return traceroute.Info info
 function traceroute.wait(job)
   local ran, done, reason, kind = pcall(nginx and nginx.wait or step_until_done, job)
-  if not (ran and done) then
+  if not ran then
     job:cancel()
-    if not ran then
-      error(done, 0)
-    end
+    error(done, 0)
+  elseif not done and kind == "invalid_request" then
+    -- It may not be waited for here; whoever waits for it elsewhere goes on.
+    return nil, failure { kind = kind, message = reason }, { dropped = {} }
+  elseif not done then
+    job:cancel()
   end
   local result, err, info = job:result()
   if tickets[job] and info then
@@ -91,9 +94,10 @@ function traceroute.wait(job)
     tickets[job] = nil
   end
   if not done then
-    return result, failure { kind = kind or "cancelled", message = reason }, info or { dropped = {} }
+    err = err or failure {}
+    err.kind, err.message = kind or "cancelled", reason
   end
-  return result, err, info
+  return result, err, info or { dropped = {} }
 end
 
 --- Runs traceroutes from Cloudflare's data centres and waits for them.

@@ -24,9 +24,15 @@ function luv.create(account, targets, opts, callback)
   end
   local poll = uv.new_poll(fd)
   poll:start("r", function()
-    if job:step(0) then
-      poll:close()
+    local done, reason = job:step(0)
+    if done == false then
+      return
+    end
+    poll:close()
+    if done then
       callback(job:result())
+    else
+      callback(nil, reason, { dropped = {} })
     end
   end)
   job:send()

@@ -70,11 +70,11 @@ function nginx.wait(job)
   end
   local refusal = nginx.refusal(true)
   if refusal then
-    return nil, refusal
+    return nil, refusal, "invalid_request"
   end
   local path, number, seconds = job:doorbell()
   if not path then
-    return nil, number.message
+    return nil, number.message, number.kind == "cancelled" and "invalid_request" or number.kind
   end
   local socket = ngx.socket.tcp()
   socket:settimeouts(CONNECT_SECONDS * 1000, CONNECT_SECONDS * 1000, (seconds + GRACE) * 1000)
@@ -93,7 +93,7 @@ end
 local function send_paced(job, dict)
   local requests, tries, quota, name, seconds = job:demand()
   local wanted = quota == 0 and requests or math.min(requests * tries, math.max(quota, requests))
-  local waited = 0
+  local waited, cannot_wait = 0, nginx.refusal(true)
   while true do
     local wait, taken, err = shared_pace.take(dict, name, wanted, quota, ngx.now(), seconds)
     if err then
@@ -101,7 +101,13 @@ local function send_paced(job, dict)
     elseif wait == 0 then
       job:send()
       return { dict = dict, name = name, taken = taken }
-    elseif waited + wait > seconds then
+    elseif wait == math.huge then
+      return nil, {
+        kind = "invalid_request",
+        path = "targets",
+        message = "more requests than the quota allows in five minutes; make several calls",
+      }
+    elseif cannot_wait or waited + wait > seconds then
       return nil, {
         kind = "rate_limit",
         retry_after = wait,
