@@ -8,9 +8,9 @@
 
 #include "exchange.h"
 
-#define TR_OUTBOX_HIGH                                                                             \
-  ((size_t)1024 * 1024) /* bytes of slices waiting, from which on the sender pauses */
-#define TR_OUTBOX_LOW ((size_t)256 * 1024) /* and below which it goes on */
+/* Bytes of slices waiting, from which on the sender pauses, and below which it goes on. */
+#define TR_OUTBOX_HIGH ((size_t)1024 * 1024)
+#define TR_OUTBOX_LOW ((size_t)256 * 1024)
 
 enum tr_piece_kind {
   TR_PIECE_SLICE, /* a colo result: its text */
