@@ -17,7 +17,7 @@ CFLAGS     ?= -O2 -g
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
   trace_path replies
 NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange reactor thread doorbell resolver names \
-  vantage survey
+  child vantage survey
 CURL_ROOMS   := exchange reactor
 
 OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)

@@ -11,8 +11,9 @@
 enum tr_line {
   TR_LINE_PROBE,   /* what became of a probe: token and reply are set */
   TR_LINE_SUPPORT, /* an answer to check-support: token and support are set */
-  TR_LINE_REFUSED, /* invalid-argument, unknown-command, …: the token is set; a mistake of ours or an old version */
-  TR_LINE_NOISE /* nothing that can be understood */
+  TR_LINE_REFUSED, /* invalid-argument, unknown-command, …: the token is set; a mistake of ours or
+                      an old version */
+  TR_LINE_NOISE    /* nothing that can be understood */
 };
 
 struct tr_line_value {

@@ -144,7 +144,8 @@ static void take_sight(lua_State *L, int state, struct tr_sightings *s, struct t
   lua_rawgeti(L, -1, (int)sight->target + 1);
   const char *target = lua_tostring(L, -1);
   int is_whole = sight->trace && !sight->trace->was_aborted;
-  if (sight->trace) {
+  /* Of what ended before its first probe there is nothing to tell. */
+  if (sight->trace && (is_whole || sight->trace->hops)) {
     s->hops += sight->trace->hops;
     lua_rawgeti(L, state, RESULTS);
     lua_createtable(L, 0, 2);

@@ -227,6 +227,8 @@ static void come_forward(struct tr_trace *t) {
   t->paused_until = -HUGE_VAL;
 }
 
+static const struct tr_reply silent = {.answer = TR_ANSWER_SILENT};
+
 /* Ends a probe's being out, then does for its target what follows. */
 static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct tr_reply *reply,
                    double now) {
@@ -264,7 +266,11 @@ void tr_trace_reply(struct tr_trace *t, uint32_t token, const struct tr_reply *r
     t->counts.unknown++;
     return;
   }
-  if (reply->rtt >= 0 && reply->rtt <= WAIT_MAX) {
+  int has_from = reply->answer == TR_ANSWER_EXPIRED || reply->answer == TR_ANSWER_REACHED ||
+                 reply->answer == TR_ANSWER_NO_ROUTE;
+  if (has_from && reply->rtt > t->options.wait_time && reply->rtt <= WAIT_MAX) {
+    settle(t, slot, &silent, now);
+  } else if (reply->rtt >= 0 && reply->rtt <= WAIT_MAX) {
     settle(t, slot, reply, now);
   } else { /* no time that a sender could have taken: then by our clock */
     struct tr_reply timed = *reply;
@@ -294,7 +300,6 @@ void tr_trace_abort(struct tr_trace *t, double now) {
 
 /* Takes what nobody told of for lost, and wakes those whose probes have grown old. */
 static void grow_old(struct tr_trace *t, double now) {
-  static const struct tr_reply silent = {.answer = TR_ANSWER_SILENT};
   struct tr_trace_slot *slot;
   while ((slot = tr_trace_flight_overdue(&t->flight, now)))
     settle(t, slot, &silent, now);

@@ -2,10 +2,7 @@
 #include "vantage.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +11,15 @@
 
 #include "alloc.h"
 #include "buffer.h"
+#include "child.h"
 
 #define PROGRAM "mtr-packet"
 #define LOCATION_VARIABLE "MTR_PACKET" /* as mtr itself has it */
 #define OUT_MAX ((size_t)256 * 1024)   /* bytes of commands that wait for the pipe */
 #define FLUSH_SECONDS 0.002            /* until a full pipe is tried again */
 #define COMPLAINT_MAX 200
-
-extern char **environ;
+#define GREETING INT32_MAX /* a token that no probe has */
+#define GREETING_SECONDS 5 /* in which the child has to answer it */
 
 /* A probe that is out. The token on the pipe is its slot and how often that was used. */
 struct slot {
@@ -34,10 +32,10 @@ struct slot {
 
 struct tr_vantage {
   struct tr_reactor *reactor;
-  pid_t pid; /* 0: no child runs */
-  int to;    /* the child's standard input */
+  struct tr_child child;
+  int is_known; /* it answered our greeting: it is mtr-packet */
   struct tr_watch from, complaints;
-  struct tr_timer flush;
+  struct tr_timer flush, patience;
   struct tr_buffer out;
   char line[TR_REPLY_LINE_MAX];
   size_t line_length;
@@ -66,28 +64,19 @@ static uint32_t pipe_token(const struct tr_vantage *v, int i) {
 
 /* ---- the child's end ---- */
 
-static void close_fd(int *fd) {
-  if (*fd >= 0) close(*fd);
-  *fd = -1;
-}
-
-static void stop_child(struct tr_vantage *v) {
-  if (!v->pid) return;
+/* Its status, as tr_child_stop has it. */
+static int stop_child(struct tr_vantage *v) {
+  if (!v->child.pid) return -1;
   tr_timer_stop(&v->flush);
+  tr_timer_stop(&v->patience);
   tr_watch_stop(v->reactor, &v->from);
   tr_watch_stop(v->reactor, &v->complaints);
-  close_fd(&v->to);
-  close_fd(&v->from.fd);
-  close_fd(&v->complaints.fd);
-  /* It ends by itself at the end of its input; somebody else may have reaped it already. */
-  (void)kill(v->pid, SIGTERM);
-  while (waitpid(v->pid, NULL, 0) < 0 && errno == EINTR)
-    continue;
-  v->pid = 0;
+  int status = tr_child_stop(&v->child);
   tr_buffer_clear(&v->out);
   v->line_length = 0;
   v->line_is_long = 0;
   free_all_slots(v);
+  return status;
 }
 
 static void unlink_user(struct tr_vantage_user *user) {
@@ -97,26 +86,64 @@ static void unlink_user(struct tr_vantage_user *user) {
   user->link = NULL;
 }
 
-/* Everybody learns of it; the next to join starts another child. */
+/* Everybody learns of it; the next to join starts another child. Those who join from within are
+** not among them. */
+static void tell_all(struct tr_vantage *v, const struct tr_error *error) {
+  struct tr_vantage_user *dead = v->users;
+  v->users = NULL;
+  if (dead) dead->link = &dead;
+  while (dead) {
+    struct tr_vantage_user *user = dead;
+    unlink_user(user);
+    user->died(user->arg, error);
+  }
+}
+
+static void take_complaints(struct tr_vantage *v) {
+  char bytes[512];
+  ssize_t got;
+  while ((got = read(v->child.complaints, bytes, sizeof bytes)) > 0) {
+    size_t room = sizeof v->complaint - v->complaint_length;
+    size_t part = (size_t)got < room ? (size_t)got : room;
+    memcpy(v->complaint + v->complaint_length, bytes, part);
+    v->complaint_length += part;
+  }
+  if (got == 0 || (errno != EAGAIN && errno != EINTR)) tr_watch_stop(v->reactor, &v->complaints);
+}
+
+/* It has ended: before it ever answered it could not run, and later it was killed or broke. */
 static void bury(struct tr_vantage *v) {
   struct tr_error error;
-  char said[COMPLAINT_MAX];
+  char said[COMPLAINT_MAX + 1];
+  take_complaints(v); /* they may be behind its end */
   tr_excerpt(said, sizeof said, v->complaint, v->complaint_length);
-  stop_child(v);
+  int status = stop_child(v);
+  if (!*said && status >= 0 && WIFSIGNALED(status))
+    snprintf(said, sizeof said, "signal %d", WTERMSIG(status));
+  else if (!*said && status >= 0)
+    snprintf(said, sizeof said, "exit status %d", WEXITSTATUS(status));
   tr_error_clear(&error);
-  if (*said)
-    tr_error_set(
-        &error, TR_PERMISSION,
-        "mtr-packet ended: %s; it needs the capability net_raw: setcap cap_net_raw+ep on it, "
-        "or reinstall mtr-tiny",
-        said);
+  if (v->is_known)
+    tr_error_set(&error, TR_CONNECTION, "mtr-packet ended in the middle of a trace%s%s; try again",
+                 *said ? ": " : "", said);
   else
-    tr_error_set(&error, TR_CONNECTION, "mtr-packet ended in the middle of a trace; try again");
-  while (v->users) {
-    struct tr_vantage_user *user = v->users;
-    unlink_user(user);
-    user->died(user->arg, &error);
-  }
+    tr_error_set(&error, TR_PERMISSION,
+                 "mtr-packet does not run here%s%s; it needs the capability net_raw: as root, "
+                 "setcap cap_net_raw+ep \"$(command -v mtr-packet)\", or reinstall mtr-tiny",
+                 *said ? ": " : "", said);
+  tell_all(v, &error);
+}
+
+/* It does not speak mtr-packet's language. */
+static void dismiss(void *arg) {
+  struct tr_vantage *v = arg;
+  struct tr_error error;
+  (void)stop_child(v);
+  tr_error_clear(&error);
+  tr_error_set(&error, TR_PERMISSION,
+               "what is called mtr-packet here does not answer as mtr-packet 0.87 and later do; "
+               "install mtr-tiny (or mtr), and see that MTR_PACKET names its mtr-packet");
+  tell_all(v, &error);
 }
 
 /* ---- what it says ---- */
@@ -136,21 +163,24 @@ static void deliver(struct tr_vantage *v, const struct tr_line_value *value) {
 
 static void take_line(struct tr_vantage *v) {
   struct tr_line_value value;
-  switch (tr_replies_read(v->line, &value)) {
-  case TR_LINE_PROBE:
+  enum tr_line line = tr_replies_read(v->line, &value);
+  if (!v->is_known) {
+    if (line != TR_LINE_SUPPORT || value.token != GREETING) {
+      dismiss(v);
+      return;
+    }
+    v->is_known = 1;
+    tr_timer_stop(&v->patience);
+  } else if (line == TR_LINE_PROBE) {
     deliver(v, &value);
-    break;
-  case TR_LINE_REFUSED:
+  } else if (line == TR_LINE_REFUSED) {
     value.reply.answer = TR_ANSWER_UNSENDABLE;
     deliver(v, &value);
-    break;
-  default:
-    break;
   }
 }
 
 static void take_bytes(struct tr_vantage *v, const char *bytes, size_t length) {
-  for (size_t i = 0; i < length && v->pid; i++) {
+  for (size_t i = 0; i < length && v->child.pid; i++) {
     if (bytes[i] == '\n') {
       v->line[v->line_length] = '\0';
       int is_fine = !v->line_is_long;
@@ -168,7 +198,7 @@ static void take_bytes(struct tr_vantage *v, const char *bytes, size_t length) {
 static void on_answers(void *arg) {
   struct tr_vantage *v = arg;
   char bytes[16384];
-  ssize_t got = read(v->from.fd, bytes, sizeof bytes);
+  ssize_t got = read(v->child.from, bytes, sizeof bytes);
   if (got > 0) {
     take_bytes(v, bytes, (size_t)got);
   } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -177,17 +207,7 @@ static void on_answers(void *arg) {
 }
 
 static void on_complaint(void *arg) {
-  struct tr_vantage *v = arg;
-  char bytes[512];
-  ssize_t got = read(v->complaints.fd, bytes, sizeof bytes);
-  if (got <= 0) {
-    if (got == 0 || (errno != EAGAIN && errno != EINTR)) tr_watch_stop(v->reactor, &v->complaints);
-    return;
-  }
-  size_t room = sizeof v->complaint - v->complaint_length;
-  size_t part = (size_t)got < room ? (size_t)got : room;
-  memcpy(v->complaint + v->complaint_length, bytes, part);
-  v->complaint_length += part;
+  take_complaints(arg);
 }
 
 /* ---- what it is told ---- */
@@ -195,7 +215,7 @@ static void on_complaint(void *arg) {
 static void flush(void *arg) {
   struct tr_vantage *v = arg;
   while (v->out.length) {
-    ssize_t put = write(v->to, v->out.data, v->out.length);
+    ssize_t put = write(v->child.to, v->out.data, v->out.length);
     if (put < 0 && errno == EINTR) continue;
     /* A broken pipe shows as the end of its answers, too. */
     if (put < 0) {
@@ -211,7 +231,7 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
   static const char *const names[] = {"icmp", "udp", "tcp"};
   char address[64], line[256];
   int i = v->first_free;
-  if (!v->pid || i < 0) return -1;
+  if (!v->child.pid || i < 0) return -1;
   struct slot *slot = &v->slots[i];
   slot->uses++;
   tr_address_write(probe->to, address, sizeof address);
@@ -237,85 +257,36 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
 
 /* ---- the child's beginning ---- */
 
-struct pipes {
-  int in[2], out[2], complaints[2];
-};
-
-static void close_pipes(struct pipes *p) {
-  int *all[] = {p->in, p->out, p->complaints};
-  for (int i = 0; i < 3; i++) {
-    close_fd(&all[i][0]);
-    close_fd(&all[i][1]);
-  }
-}
-
-static int open_pipes(struct pipes *p) {
-  *p = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
-  if (pipe2(p->in, O_CLOEXEC) != 0 || pipe2(p->out, O_CLOEXEC) != 0 ||
-      pipe2(p->complaints, O_CLOEXEC) != 0 || fcntl(p->in[1], F_SETFL, O_NONBLOCK) != 0 ||
-      fcntl(p->out[0], F_SETFL, O_NONBLOCK) != 0 ||
-      fcntl(p->complaints[0], F_SETFL, O_NONBLOCK) != 0) {
-    int reason = errno;
-    close_pipes(p);
-    return reason;
-  }
-  return 0;
-}
-
-/* 0 or an errno. The child gets no signal blocked or ignored: we may be in a thread with all of
-** them blocked. */
-static int spawn(const struct pipes *p, pid_t *pid) {
-  char *const arguments[] = {(char[]){PROGRAM}, NULL};
-  const char *program = getenv(LOCATION_VARIABLE);
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  if (posix_spawn_file_actions_init(&actions) != 0) return ENOMEM;
-  if (posix_spawnattr_init(&attributes) != 0) {
-    posix_spawn_file_actions_destroy(&actions);
-    return ENOMEM;
-  }
-  posix_spawn_file_actions_adddup2(&actions, p->in[0], 0);
-  posix_spawn_file_actions_adddup2(&actions, p->out[1], 1);
-  posix_spawn_file_actions_adddup2(&actions, p->complaints[1], 2);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  int status = posix_spawnp(pid, program && *program ? program : PROGRAM, &actions, &attributes,
-                            arguments, environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return status;
+/* Asks it for its version, so that a program which is not mtr-packet, or too old to know the
+** question, shows at once and not as a network that keeps silent. */
+static void greet(struct tr_vantage *v) {
+  char line[64];
+  int length = snprintf(line, sizeof line, "%d check-support feature version\n", GREETING);
+  v->is_known = 0;
+  (void)tr_buffer_append(&v->out, line, (size_t)length);
+  tr_timer_set(v->reactor, &v->flush, 0);
+  tr_timer_set(v->reactor, &v->patience, tr_clock() + GREETING_SECONDS);
 }
 
 static int start_child(struct tr_vantage *v) {
-  struct pipes p;
-  int status = open_pipes(&p);
+  const char *program = secure_getenv(LOCATION_VARIABLE);
+  int status = tr_child_start(&v->child, program && *program ? program : PROGRAM);
   if (status != 0) return status;
-  status = spawn(&p, &v->pid);
-  if (status != 0) {
-    v->pid = 0;
-    close_pipes(&p);
-    return status;
-  }
-  v->to = p.in[1];
-  v->from.fd = p.out[0];
-  v->complaints.fd = p.complaints[0];
-  close(p.in[0]);
-  close(p.out[1]);
-  close(p.complaints[1]);
+  v->from.fd = v->child.from;
+  v->complaints.fd = v->child.complaints;
   v->complaint_length = 0;
-  if (tr_watch_start(v->reactor, &v->from) == 0 && tr_watch_start(v->reactor, &v->complaints) == 0)
+  if (tr_watch_start(v->reactor, &v->from) == 0 &&
+      tr_watch_start(v->reactor, &v->complaints) == 0) {
+    greet(v);
     return 0;
+  }
   status = errno;
-  stop_child(v);
+  (void)stop_child(v);
   return status;
 }
 
 int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct tr_error *error) {
-  int status = v->pid ? 0 : start_child(v);
+  int status = v->child.pid ? 0 : start_child(v);
   if (status != 0) {
     tr_error_clear(error);
     if (status == ENOENT)
@@ -344,7 +315,7 @@ static const char key = 0;
 
 static void vantage_free(void *arg) {
   struct tr_vantage *v = arg;
-  stop_child(v);
+  (void)stop_child(v);
   tr_buffer_cleanup(&v->out);
   tr_free(v);
 }
@@ -355,11 +326,12 @@ struct tr_vantage *tr_vantage_get(struct tr_reactor *r) {
   v = tr_calloc(sizeof *v);
   if (!v) return NULL;
   v->reactor = r;
-  v->to = v->from.fd = v->complaints.fd = -1;
+  tr_child_init(&v->child);
   v->from.ready = on_answers;
   v->complaints.ready = on_complaint;
   v->flush.fire = flush;
-  v->from.arg = v->complaints.arg = v->flush.arg = v;
+  v->patience.fire = dismiss;
+  v->from.arg = v->complaints.arg = v->flush.arg = v->patience.arg = v;
   tr_buffer_init(&v->out, OUT_MAX);
   free_all_slots(v);
   if (tr_reactor_attach(r, &key, v, vantage_free) == 0) return v;

@@ -31,6 +31,7 @@ build = {
         "csrc/buffer.c",
         "csrc/cache.c",
         "csrc/call.c",
+        "csrc/child.c",
         "csrc/collector.c",
         "csrc/contract.c",
         "csrc/create.c",

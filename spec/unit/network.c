@@ -289,7 +289,9 @@ static void tell(struct network *n, struct tr_trace *t, const struct network_eve
     n->refused += e->kind == TR_ANSWER_EXHAUSTED;
     arrive(n, f);
   } else {
-    note(&n->path[f->path], e, f->ttl);
+    struct network_event noted = *e; /* an answer after the wait time is none */
+    if (e->rtt > n->options.wait_time) noted.kind = TR_ANSWER_SILENT;
+    note(&n->path[f->path], &noted, f->ttl);
     arrive(n, f);
   }
   tr_trace_reply(t, e->token, &reply, n->now);

@@ -115,9 +115,10 @@ static void test_support(void **state) {
   assert_int_equal(read_line("2 feature-support", &value), TR_LINE_SUPPORT);
   assert_string_equal(value.support, "");
   assert_int_equal(read_line("2 feature-support support", &value), TR_LINE_NOISE);
-  strcpy(text, "2 feature-support support ");
-  memset(text + strlen(text), 'v', 2 * TR_REPLY_VALUE_MAX);
-  text[26 + 2 * TR_REPLY_VALUE_MAX] = '\0';
+  snprintf(text, sizeof text, "2 feature-support support ");
+  size_t start = strlen(text);
+  memset(text + start, 'v', sizeof text - start - 1);
+  text[sizeof text - 1] = '\0';
   assert_int_equal(read_line(text, &value), TR_LINE_SUPPORT);
   assert_int_equal(strlen(value.support), TR_REPLY_VALUE_MAX - 1);
 }
@@ -144,7 +145,7 @@ static void test_many_labels(void **state) {
   (void)state;
   for (int i = 1; i < 2 * TR_TRACE_LABELS_MAX; i++)
     snprintf(text + strlen(text), sizeof text - strlen(text), ",%d,0,0,0", i);
-  strcat(text, " ip-4 192.0.2.1");
+  snprintf(text + strlen(text), sizeof text - strlen(text), " ip-4 192.0.2.1");
   struct tr_line_value value = read_probe(text);
   assert_int_equal(value.reply.labels, TR_TRACE_LABELS_MAX);
   assert_int_equal(value.reply.label[TR_TRACE_LABELS_MAX - 1].label, TR_TRACE_LABELS_MAX - 1);

@@ -99,6 +99,7 @@ static void test_deviation_of_large(void **state) {
   struct tr_trace_options options = usual;
   options.max_ttl = 1;
   options.packets_per_ttl = 2;
+  options.wait_time = 2000;
   struct tr_trace *t = fresh(&options, 1);
   answer(t, next(t, START).token, TR_ANSWER_REACHED, 1, 1000, START);
   answer(t, next(t, START).token, TR_ANSWER_REACHED, 1, 1000 + 0x1p-30, START);
@@ -106,6 +107,28 @@ static void test_deviation_of_large(void **state) {
   assert_true(fabs(result->hop[0].node[0].deviation / 0x1p-30 - sqrt(0.5)) < 1e-12);
   tr_trace_result_free(result);
   tr_trace_free(t);
+}
+
+/* What took longer than the wait time is lost, whatever it says. */
+static void test_late(void **state) {
+  static const enum tr_answer answers[] = {TR_ANSWER_REACHED, TR_ANSWER_EXPIRED,
+                                           TR_ANSWER_NO_ROUTE};
+  (void)state;
+  for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+    struct tr_trace_options options = usual;
+    options.max_ttl = 1;
+    options.packets_per_ttl = 2;
+    struct tr_trace *t = fresh(&options, 1);
+    answer(t, next(t, START).token, answers[i], 1, options.wait_time + 0.01, START + 0.5);
+    answer(t, next(t, START + 0.5).token, answers[i], 1, options.wait_time, START + 1);
+    struct tr_trace_result *result = tr_trace_finished(t);
+    assert_int_equal(result->hop[0].sent, 2);
+    assert_int_equal(result->hop[0].lost, 1);
+    assert_int_equal(result->hop[0].node[0].count, 1);
+    assert_near(result->hop[0].node[0].max, options.wait_time);
+    tr_trace_result_free(result);
+    tr_trace_free(t);
+  }
 }
 
 /* When a lone target's probes go out. */
@@ -534,6 +557,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_deviation),
       cmocka_unit_test(test_deviation_of_large),
+      cmocka_unit_test(test_late),
       cmocka_unit_test(test_schedule),
       cmocka_unit_test(test_rate),
       cmocka_unit_test(test_slow_rate),

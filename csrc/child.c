@@ -1,0 +1,127 @@
+/* child: a program that runs as a child of this process; see child.h. */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STANDARD 3 /* descriptors below are the child's standard ones */
+
+extern char **environ;
+
+/* One pipe for each of the standard descriptors. */
+struct pipes {
+  int end[STANDARD][2];
+};
+
+static void close_fd(int *fd) {
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+}
+
+static void close_pipes(struct pipes *p) {
+  for (int i = 0; i < STANDARD; i++) {
+    close_fd(&p->end[i][0]);
+    close_fd(&p->end[i][1]);
+  }
+}
+
+/* In a process without standard descriptors a pipe may get their numbers, and putting one end into
+** its place would close another. */
+static int move_up(int *fd) {
+  if (*fd >= STANDARD) return 0;
+  int higher = fcntl(*fd, F_DUPFD_CLOEXEC, STANDARD);
+  if (higher < 0) return -1;
+  close(*fd);
+  *fd = higher;
+  return 0;
+}
+
+static int open_pipe(int end[2], int ours) {
+  if (pipe2(end, O_CLOEXEC) != 0) return -1;
+  if (move_up(&end[0]) != 0 || move_up(&end[1]) != 0) return -1;
+  return fcntl(end[ours], F_SETFL, O_NONBLOCK);
+}
+
+static int open_pipes(struct pipes *p) {
+  memset(p, 0xff, sizeof *p); /* -1: none is open */
+  for (int i = 0; i < STANDARD; i++) {
+    if (open_pipe(p->end[i], i == 0) == 0) continue;
+    int reason = errno;
+    close_pipes(p);
+    return reason;
+  }
+  return 0;
+}
+
+/* We may be in a thread with all signals blocked, which the child would inherit. */
+static int spawn(const struct pipes *p, const char *program, pid_t *pid) {
+  char *const arguments[] = {(char *)program, NULL}; /* which are not changed */
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  if (posix_spawn_file_actions_init(&actions) != 0) return ENOMEM;
+  if (posix_spawnattr_init(&attributes) != 0) {
+    posix_spawn_file_actions_destroy(&actions);
+    return ENOMEM;
+  }
+  int status = 0;
+  for (int i = 0; i < STANDARD && status == 0; i++)
+    status = posix_spawn_file_actions_adddup2(&actions, p->end[i][i == 0 ? 0 : 1], i);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  if (status == 0) status = posix_spawnp(pid, program, &actions, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return status;
+}
+
+void tr_child_init(struct tr_child *child) {
+  child->pid = 0;
+  child->to = child->from = child->complaints = -1;
+}
+
+int tr_child_start(struct tr_child *child, const char *program) {
+  struct pipes p;
+  int status = open_pipes(&p);
+  if (status != 0) return status;
+  status = spawn(&p, program, &child->pid);
+  if (status != 0) {
+    child->pid = 0;
+    close_pipes(&p);
+    return status;
+  }
+  child->to = p.end[0][1];
+  child->from = p.end[1][0];
+  child->complaints = p.end[2][0];
+  p.end[0][1] = p.end[1][0] = p.end[2][0] = -1;
+  close_pipes(&p);
+  return 0;
+}
+
+/* Somebody else may reap all children of the process, as nginx does: then the number may be another
+** process's, so a kill comes only while it is surely our child. */
+int tr_child_stop(struct tr_child *child) {
+  int status = -1;
+  if (child->pid) {
+    pid_t ended = waitpid(child->pid, &status, WNOHANG);
+    if (ended == 0) {
+      (void)kill(child->pid, SIGKILL);
+      while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    }
+    if (ended <= 0) status = -1;
+  }
+  close_fd(&child->to);
+  close_fd(&child->from);
+  close_fd(&child->complaints);
+  child->pid = 0;
+  return status;
+}
