@@ -38,13 +38,13 @@ local MESSAGE_BASE = 1100
 local MAX_MESSAGES = 100
 
 -- So that what a neighbour found in its own time still arrives.
-local NEIGHBOUR_GRACE = 5
+local NEIGHBOUR_SHARE = 1.1
 local CONNECT_SECONDS = 5
 local RETRIES = 1
 
 --- Seconds that a call may take at most.
 function gather.longest(config)
-  return config.max_seconds + NEIGHBOUR_GRACE
+  return config.max_seconds * NEIGHBOUR_SHARE
 end
 
 local function error_text(code)
