@@ -218,12 +218,14 @@ describe("a colo", function()
     for _, case in ipairs {
       { 1001, "" }, { 1001, "{" }, { 1001, "[]" }, { 1001, '"x"' }, { 1001, '{"targets":["a"],"target":1}' },
       { 1001, '["127.0.0.1"]' }, { 1001, BODY .. BODY }, { 1001, '{"targets":["127.0.0.1"],"options":{"port":NaN}}' },
-      { 1002, "{}", "/targets" }, { 1002, '{"targets":[]}', "/targets" }, { 1002, '{"targets":"127.0.0.1"}', "/targets" },
+      { 1002, "{}", "/targets" }, { 1002, '{"targets":[]}', "/targets" },
+      { 1002, '{"targets":"127.0.0.1"}', "/targets" },
       { 1002, '{"targets":null}', "/targets" }, { 1002, '{"targets":["a",7]}', "/targets/1" },
       { 1002, '{"targets":["127.0.0.1","a b"]}', "/targets/1" }, { 1002, '{"targets":["a",null]}', "/targets/1" },
       { 1003, '{"targets":["a.a","b.b","c.c","d.d"]}', "/targets" },
       { 1005, '{"targets":["a.a"],"colos":[]}', "/colos" }, { 1005, '{"targets":["a.a"],"colos":["den01"]}', "/colos" },
-      { 1005, '{"targets":["a.a"],"colos":"ams01"}', "/colos" }, { 1005, '{"targets":["a.a"],"colos":{"a":"ams01"}}', "/colos" },
+      { 1005, '{"targets":["a.a"],"colos":"ams01"}', "/colos" },
+      { 1005, '{"targets":["a.a"],"colos":{"a":"ams01"}}', "/colos" },
       { 1005, '{"targets":["a.a"],"colos":["ams01",null]}', "/colos" },
     } do
       local err = assert_refused(400, case[1], here, { body = case[2] })
@@ -247,7 +249,8 @@ describe("a colo", function()
     end
     assert_refused(400, 1004, here, { body = '{"targets":["127.0.0.1"],"options":["max_ttl"]}' })
     assert_refused(400, 1004, here, { body = '{"targets":["127.0.0.1"],"options":7}' })
-    assert.equal(200, (curl(here, { body = '{"targets":["127.0.0.1"],"options":{"max_ttl":20.0,"packet_type":"udp"}}' })))
+    local good = '{"targets":["127.0.0.1"],"options":{"max_ttl":20.0,"packet_type":"udp"}}'
+    assert.equal(200, (curl(here, { body = good })))
   end)
 
   it("does not probe networks that its operator denies, whatever else is allowed", function()
@@ -408,7 +411,8 @@ describe("a colo with neighbours", function()
     local down = ("https://localhost:%d/client/v4"):format(server.free_port())
     local here = start(neighbour("down", down, stand_in.ca_file) .. standing("no", "ok", "forbidden")
       .. standing("late", "hang") .. standing("sick", "status/500") .. standing("odd", "missing_colo/odd")
-      .. standing("self", "ok") .. neighbour("alien", stand_in:url("ok", "self_signed"), stand_in.ca_file), "max_seconds = 3")
+      .. standing("self", "ok") .. neighbour("alien", stand_in:url("ok", "self_signed"), stand_in.ca_file),
+      "max_seconds = 3")
     local result, err, info = create(here, "127.0.0.1")
     assert.is_nil(err)
     local codes = {}
@@ -431,7 +435,7 @@ describe("a colo with neighbours", function()
 
   -- The neighbour never answers, so whatever is read was sent before the last result was there.
   it("sends results as they come, and gives the rest up when the client leaves", function()
-    local here = start(standing("den01", "hang"))
+    local here = start(neighbour("den01", stand_in:url("hang", "http11"), stand_in.ca_file))
     local pipe = io.popen(("echo $$; exec curl -s -N --max-time 20 --cacert %s -H 'Authorization: Bearer s3cret-one' "
       .. "-H 'Content-Type: application/json' -d %s %s"):format(host.quote(here.ca_file),
       host.quote('{"targets":["127.0.0.1","127.0.0.2"]}'), host.quote(here.base_url .. PATH:format(ACCOUNT))))
@@ -489,7 +493,8 @@ describe("a colo with neighbours", function()
   it("counts the calls of all workers where a shared dictionary is named", function()
     local here = colo.start {
       workers = 3,
-      config = config(OPEN .. 'max_calls = 1, shared_dict = "calls", neighbours = {' .. standing("den01", "hang") .. "}"),
+      config = config(OPEN .. 'max_calls = 1, shared_dict = "calls",'
+        .. "neighbours = {" .. standing("den01", "hang") .. "}"),
     }
     finally(function()
       here:stop()
@@ -549,7 +554,9 @@ describe("a colo's configuration", function()
     return given
   end
 
-  local NEIGHBOUR = { name = "den01", base_url = "https://den.example/client/v4", account = "a", token = "secret-token" }
+  local NEIGHBOUR = {
+    name = "den01", base_url = "https://den.example/client/v4", account = "a", token = "secret-token",
+  }
 
   local function with(base, name, value)
     local copy = {}
