@@ -15,7 +15,7 @@ CFLAGS     ?= -O2 -g
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
-  trace_path replies
+  trace_path replies networks
 NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange reactor thread doorbell resolver names \
   child vantage survey
 CURL_ROOMS   := exchange reactor

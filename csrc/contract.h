@@ -27,11 +27,12 @@ enum tr_type {
   TR_TYPE_NUMBER,
   TR_TYPE_BOOLEAN,
   TR_TYPE_FUNCTION,
-  TR_TYPE_OBJECT,  /* a table with the fields of `of` */
-  TR_TYPE_LIST,    /* an array of these */
-  TR_TYPE_STRINGS, /* an array of strings */
-  TR_TYPE_CHOICE,  /* one of the strings of `of` */
-  TR_TYPE_VALIDATE /* the same, or false */
+  TR_TYPE_OBJECT,   /* a table with the fields of `of` */
+  TR_TYPE_LIST,     /* an array of these */
+  TR_TYPE_STRINGS,  /* an array of strings */
+  TR_TYPE_NETWORKS, /* the same, each a network in CIDR notation or an address */
+  TR_TYPE_CHOICE,   /* one of the strings of `of` */
+  TR_TYPE_VALIDATE  /* the same, or false */
 };
 
 extern const char *const tr_type_names[];

@@ -11,6 +11,7 @@
 #include "response.h"
 #include "schema.h"
 #include "version.h"
+#include "vet.h"
 
 /* Locks, atfork handlers and libcurl's state belong to the process, not to one Lua state: the
 ** code must stay when lua_close unloads the module, or a later callback runs into unmapped
@@ -49,11 +50,15 @@ static int l_schema(lua_State *L) {
 __attribute__((visibility("default"))) int luaopen_traceroute_core(lua_State *L);
 
 int luaopen_traceroute_core(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"start", l_start},   {"start_in_thread", l_start_in_thread},
-      {"survey", l_survey}, {"survey_in_thread", l_survey_in_thread},
-      {"plan", l_plan},     {"schema", l_schema},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"start", l_start},
+                                       {"start_in_thread", l_start_in_thread},
+                                       {"survey", l_survey},
+                                       {"survey_in_thread", l_survey_in_thread},
+                                       {"plan", l_plan},
+                                       {"vet_options", tr_vet_options},
+                                       {"vet_targets", tr_vet_targets},
+                                       {"schema", l_schema},
+                                       {NULL, NULL}};
   stay_loaded();
   tr_collector_register(L);
   tr_response_register(L);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "networks.h"
 #include "schema.h"
 
 #define NAME_MAX_COMPARED 32
@@ -130,6 +131,21 @@ static int option_string(lua_State *L, const struct tr_field *field, struct tr_e
   return 0;
 }
 
+static int option_element(lua_State *L, const struct tr_field *field, struct tr_error *error) {
+  struct tr_network network;
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s", tr_schema_type_name(L, -1));
+    return -1;
+  }
+  if (field->type != TR_TYPE_NETWORKS) return 0;
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if (strlen(text) == length && tr_network_read(&network, text) == 0) return 0;
+  tr_error_set(error, TR_INVALID_REQUEST,
+               "a network such as 192.0.2.0/24 or 2001:db8::/32, or an address, expected");
+  return -1;
+}
+
 static int option_strings(lua_State *L, const struct tr_field *field, struct tr_error *error) {
   int index = lua_gettop(L);
   if (!lua_istable(L, index)) {
@@ -150,10 +166,8 @@ static int option_strings(lua_State *L, const struct tr_field *field, struct tr_
   }
   for (size_t i = 1; i <= length; i++) {
     lua_rawgeti(L, index, (int)i);
-    if (lua_type(L, -1) != LUA_TSTRING) {
+    if (option_element(L, field, error) != 0) {
       struct tr_step root = {NULL, field->name, 0}, here = {&root, NULL, i};
-      tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s",
-                   tr_schema_type_name(L, -1));
       tr_step_write(error->path, sizeof error->path, &here);
       return -1;
     }
@@ -170,6 +184,7 @@ static int option_value(lua_State *L, const struct tr_field *field, struct tr_er
   case TR_TYPE_NUMBER:
     return option_number(L, field, error);
   case TR_TYPE_STRINGS:
+  case TR_TYPE_NETWORKS:
     return option_strings(L, field, error);
   case TR_TYPE_CHOICE:
   case TR_TYPE_VALIDATE:

@@ -125,10 +125,34 @@ static void read_vantage_point(lua_State *L, struct tr_sightings *s) {
   if (city) snprintf(s->city, sizeof s->city, "%s", city);
 }
 
+/* The networks of an option that was checked. */
+static unsigned read_networks(lua_State *L, const char *name, struct tr_network **list) {
+  tr_options_push(L, OPTS, name);
+  unsigned count = lua_istable(L, -1) ? (unsigned)tr_raw_length(L, -1) : 0;
+  *list = tr_calloc(sizeof **list * (count + 1));
+  if (!*list) tr_raise_out_of_memory(L);
+  for (unsigned i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, (int)i + 1);
+    (void)tr_network_read(*list + i, lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return count;
+}
+
+static void read_rule(lua_State *L, struct tr_rule *rule) {
+  rule->allowed = read_networks(L, "allow", &rule->allow);
+  rule->denied = read_networks(L, "deny", &rule->deny);
+  tr_options_push(L, OPTS, "allow");
+  rule->public_only = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+}
+
 static void read_plan(lua_State *L, int asked, struct tr_survey_plan *plan) {
   const char *servers = tr_options_text(L, OPTS, "dns_servers");
   const char *zone = tr_options_text(L, OPTS, "asn_zone");
   const char *zone6 = tr_options_text(L, OPTS, "asn6_zone");
+  read_rule(L, &plan->rule);
   plan->family = read_family(L);
   plan->reverse = tr_options_flag(L, OPTS, "resolve", 1);
   plan->origin = tr_options_flag(L, OPTS, "asn", 1);

@@ -12,6 +12,7 @@
 /* Places in the state. */
 enum { ASKED = 1, RESULTS, LOST };
 
+#define FORBIDDEN 1
 #define NO_ROUTE "no-route" /* the label of a node that said so */
 
 /* ---- small things ---- */
@@ -156,11 +157,13 @@ static void take_sight(lua_State *L, int state, struct tr_sightings *s, struct t
     lua_setfield(L, -2, "colos");
     lua_rawseti(L, -2, (int)sight->target + 1);
   }
-  /* Why it is lost; true where the reason is the survey's. */
+  /* Why it is lost: a text, FORBIDDEN, or true where the reason is the survey's. */
   if (!is_whole) {
     lua_rawgeti(L, state, LOST);
     if (sight->why)
       lua_pushstring(L, sight->why);
+    else if (sight->is_forbidden)
+      lua_pushinteger(L, FORBIDDEN);
     else
       lua_pushboolean(L, 1);
     lua_rawseti(L, -2, (int)sight->target + 1);
@@ -194,7 +197,7 @@ void tr_sightings_take(lua_State *L, int state, struct tr_sightings *s, struct t
 /* Pushes what is wrong: the survey's own error, or what the first lost target suffers from; nil for
 ** nothing. */
 static void push_error(lua_State *L, const struct tr_sightings *s, const char *target,
-                       const char *why) {
+                       const char *why, int is_forbidden) {
   struct tr_error error = s->error;
   if (error.kind == TR_NONE && !target) {
     lua_pushnil(L);
@@ -202,6 +205,9 @@ static void push_error(lua_State *L, const struct tr_sightings *s, const char *t
   }
   if (error.kind == TR_NONE && why)
     tr_error_set(&error, TR_NOT_FOUND, "%s cannot be resolved: %s", target, why);
+  else if (error.kind == TR_NONE && is_forbidden)
+    tr_error_set(&error, TR_PERMISSION,
+                 "%s lies in a network that may not be probed; see allow and deny", target);
   else if (error.kind == TR_NONE)
     tr_error_set(&error, TR_CONNECTION,
                  "%s could not be probed to the end: this machine cannot send such packets to it; "
@@ -215,6 +221,7 @@ void tr_sightings_push(lua_State *L, int state, const struct tr_sightings *s) {
   state = tr_abs_index(L, state);
   int top = lua_gettop(L), result = top + 1, missing = top + 2, asked = top + 3;
   const char *first = NULL, *why = NULL;
+  int is_forbidden = 0;
   lua_newtable(L);
   lua_newtable(L);
   for (int place = ASKED; place <= LOST; place++)
@@ -228,6 +235,7 @@ void tr_sightings_push(lua_State *L, int state, const struct tr_sightings *s) {
       if (!first) {
         first = lua_tostring(L, -1);
         why = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+        is_forbidden = lua_type(L, -2) == LUA_TNUMBER;
       }
       lua_rawseti(L, missing, (int)tr_raw_length(L, missing) + 1);
     }
@@ -245,7 +253,7 @@ void tr_sightings_push(lua_State *L, int state, const struct tr_sightings *s) {
     lua_pop(L, 1);
   }
   lua_settop(L, asked);
-  push_error(L, s, first, why);
+  push_error(L, s, first, why, is_forbidden);
   if (!lua_isnil(L, -1)) {
     lua_pushvalue(L, missing);
     lua_setfield(L, -2, "targets");

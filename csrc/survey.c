@@ -61,6 +61,7 @@ void tr_survey_plan_cleanup(struct tr_survey_plan *plan) {
   for (unsigned i = 0; plan->targets && i < plan->count; i++)
     tr_free(plan->targets[i]);
   tr_free(plan->targets);
+  tr_rule_cleanup(&plan->rule);
   tr_free(plan->dns_servers);
   tr_free(plan->asn_zone);
   tr_free(plan->asn6_zone);
@@ -94,11 +95,13 @@ static void hand_out(struct survey *survey, struct tr_sight *sight) {
   tr_outbox_put(&survey->source.outbox, piece);
 }
 
+/* why NULL: it may not be probed. */
 static void hand_out_failure(struct survey *survey, unsigned target, const char *why) {
   struct tr_sight *sight = tr_calloc(sizeof *sight);
   if (sight) {
     sight->target = target;
     sight->why = why;
+    sight->is_forbidden = !why;
   }
   hand_out(survey, sight);
 }
@@ -292,6 +295,8 @@ static void on_address(void *arg, const struct tr_address *address, const char *
   survey->resolving--;
   if (!address)
     hand_out_failure(survey, target, why);
+  else if (!tr_rule_permits(&survey->plan.rule, address))
+    hand_out_failure(survey, target, NULL);
   else if (tr_trace_add(survey->trace, address, target) == 0)
     survey->tracing++;
   else

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "names.h"
+#include "networks.h"
 #include "source.h"
 #include "trace.h"
 
@@ -16,11 +17,12 @@ struct tr_survey_plan {
   char **targets;
   unsigned count;
   struct tr_trace_options trace;
-  int family;         /* AF_INET, AF_INET6, AF_UNSPEC: of names that have both */
-  int reverse;        /* names of nodes are looked up */
-  int origin;         /* and their AS numbers */
-  double timeout;     /* seconds for the whole survey */
-  double dns_timeout; /* for one question */
+  struct tr_rule rule; /* which addresses may be probed, once they are known */
+  int family;          /* AF_INET, AF_INET6, AF_UNSPEC: of names that have both */
+  int reverse;         /* names of nodes are looked up */
+  int origin;          /* and their AS numbers */
+  double timeout;      /* seconds for the whole survey */
+  double dns_timeout;  /* for one question */
   char *dns_servers, *asn_zone, *asn6_zone; /* NULL: the system's, and the usual ones */
 };
 
@@ -28,11 +30,13 @@ void tr_survey_plan_cleanup(struct tr_survey_plan *plan);
 
 /* What a piece of kind TR_PIECE_SIGHT carries: what came of one target. */
 struct tr_sight {
-  unsigned target;               /* from 0 */
-  struct tr_trace_result *trace; /* NULL: it could not be resolved, `why` says the reason */
-  const char *why;               /* a static text */
-  unsigned nodes;                /* of all hops; name and asn are by their order */
-  char **name, **asn;            /* NULL where not known */
+  unsigned target; /* from 0 */
+  struct tr_trace_result
+      *trace;         /* NULL: it was not probed, `why` or is_forbidden says the reason */
+  const char *why;    /* could not be resolved: a static text */
+  int is_forbidden;   /* by the plan's rule */
+  unsigned nodes;     /* of all hops; name and asn are by their order */
+  char **name, **asn; /* NULL where not known */
 };
 
 /* Takes the plan over in any case. NULL: out of memory. Its last piece is of kind TR_PIECE_END,

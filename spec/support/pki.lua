@@ -17,7 +17,7 @@ sign() {
   openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -set_serial "$4" -days "$5" \
     -copy_extensions copy -out "$1.pem"
 }
-here=DNS:localhost,IP:127.0.0.1,IP:::1
+here=DNS:localhost,IP:127.0.0.1,IP:::1$ADDRESSES
 sign good localhost "$here" 2 2 & good=$!
 sign expired localhost "$here" 3 -1 & expired=$!
 sign wrong_name elsewhere.example DNS:elsewhere.example 4 2 & wrong=$!
@@ -29,11 +29,16 @@ wait $wrong
 ]]
 
 -- Makes <name>.pem and <name>.key in the directory, for each of good, expired, wrong_name and
--- self_signed, and ca.pem, which signed all but the last.
-function pki.make(directory)
+-- self_signed, and ca.pem, which signed all but the last. The good ones are for localhost, 127.0.0.1, ::1 and
+-- the further addresses.
+function pki.make(directory, addresses)
   local log = directory .. "/pki.log"
-  local _, status = host.run(("DIRECTORY=%s sh -c %s >%s 2>&1"):format(
-    host.quote(directory), host.quote(SCRIPT), host.quote(log)))
+  local further = {}
+  for i, address in ipairs(addresses or {}) do
+    further[i] = ",IP:" .. address
+  end
+  local _, status = host.run(("DIRECTORY=%s ADDRESSES=%s sh -c %s >%s 2>&1"):format(
+    host.quote(directory), host.quote(table.concat(further)), host.quote(SCRIPT), host.quote(log)))
   assert(status == 0, "openssl: " .. tostring(host.read(log)))
   return { ca_file = directory .. "/ca.pem" }
 end
