@@ -271,6 +271,10 @@ static void abandon(struct survey *survey, const struct tr_error *error) {
   soon(survey);
 }
 
+static void on_ready(void *arg) {
+  soon(arg);
+}
+
 static void on_answer(void *arg, uint32_t token, const struct tr_reply *reply) {
   struct survey *survey = arg;
   tr_trace_reply(survey->trace, token, reply, tr_clock());
@@ -327,7 +331,8 @@ static void on_turn(void *arg) {
   while (survey->error.kind == TR_NONE && !survey->is_short && survey->next < survey->plan.count &&
          survey->resolving < RESOLVING_MAX && survey->tracing < TRACING_AHEAD)
     resolve(survey, survey->next++);
-  if (survey->error.kind == TR_NONE) send_what_may_go(survey);
+  if (survey->error.kind == TR_NONE && tr_vantage_is_ready(survey->vantage))
+    send_what_may_go(survey);
   collect(survey);
   if (survey->is_short)
     end(survey);
@@ -365,7 +370,7 @@ static void start(struct tr_source *source) {
     end(survey);
     return;
   }
-  survey->user = (struct tr_vantage_user){on_answer, on_death, survey, NULL, NULL};
+  survey->user = (struct tr_vantage_user){on_ready, on_answer, on_death, survey, NULL, NULL};
   tr_timer_set(source->reactor, &survey->deadline, tr_clock() + survey->plan.timeout);
   if (tr_vantage_join(survey->vantage, &survey->user, &error) == 0)
     survey->has_joined = 1;

@@ -71,6 +71,7 @@ static int stop_child(struct tr_vantage *v) {
   tr_timer_stop(&v->patience);
   tr_watch_stop(v->reactor, &v->from);
   tr_watch_stop(v->reactor, &v->complaints);
+  v->is_known = 0;
   int status = tr_child_stop(&v->child);
   tr_buffer_clear(&v->out);
   v->line_length = 0;
@@ -115,6 +116,7 @@ static void take_complaints(struct tr_vantage *v) {
 static void bury(struct tr_vantage *v) {
   struct tr_error error;
   char said[COMPLAINT_MAX + 1];
+  int was_known = v->is_known;
   take_complaints(v); /* they may be behind its end */
   tr_excerpt(said, sizeof said, v->complaint, v->complaint_length);
   int status = stop_child(v);
@@ -123,7 +125,7 @@ static void bury(struct tr_vantage *v) {
   else if (!*said && status >= 0)
     snprintf(said, sizeof said, "exit status %d", WEXITSTATUS(status));
   tr_error_clear(&error);
-  if (v->is_known)
+  if (was_known)
     tr_error_set(&error, TR_CONNECTION, "mtr-packet ended in the middle of a trace%s%s; try again",
                  *said ? ": " : "", said);
   else
@@ -161,6 +163,12 @@ static void deliver(struct tr_vantage *v, const struct tr_line_value *value) {
   if (user) user->answer(user->arg, token, &value->reply);
 }
 
+/* None of them joins or leaves at once. */
+static void tell_ready(struct tr_vantage *v) {
+  for (struct tr_vantage_user *user = v->users; user; user = user->next)
+    user->ready(user->arg);
+}
+
 static void take_line(struct tr_vantage *v) {
   struct tr_line_value value;
   enum tr_line line = tr_replies_read(v->line, &value);
@@ -171,6 +179,7 @@ static void take_line(struct tr_vantage *v) {
     }
     v->is_known = 1;
     tr_timer_stop(&v->patience);
+    tell_ready(v);
   } else if (line == TR_LINE_PROBE) {
     deliver(v, &value);
   } else if (line == TR_LINE_REFUSED) {
@@ -231,7 +240,7 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
   static const char *const names[] = {"icmp", "udp", "tcp"};
   char address[64], line[256];
   int i = v->first_free;
-  if (!v->child.pid || i < 0) return -1;
+  if (!v->is_known || i < 0) return -1;
   struct slot *slot = &v->slots[i];
   slot->uses++;
   tr_address_write(probe->to, address, sizeof address);
@@ -262,7 +271,6 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
 static void greet(struct tr_vantage *v) {
   char line[64];
   int length = snprintf(line, sizeof line, "%d check-support feature version\n", GREETING);
-  v->is_known = 0;
   (void)tr_buffer_append(&v->out, line, (size_t)length);
   tr_timer_set(v->reactor, &v->flush, 0);
   tr_timer_set(v->reactor, &v->patience, tr_clock() + GREETING_SECONDS);
@@ -301,6 +309,10 @@ int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct t
   if (user->next) user->next->link = &user->next;
   v->users = user;
   return 0;
+}
+
+int tr_vantage_is_ready(const struct tr_vantage *v) {
+  return v->is_known;
 }
 
 void tr_vantage_leave(struct tr_vantage *v, struct tr_vantage_user *user) {

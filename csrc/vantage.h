@@ -13,9 +13,11 @@
 
 struct tr_vantage;
 
-/* Somebody who sends probes. The functions are called from runs of the reactor. `died`: the
-** child is gone, nothing that was out will be answered; the user was taken off. */
+/* Somebody who sends probes. The functions are called from runs of the reactor. `ready`: the child
+** has begun to listen, for those who joined before it did. `died`: the child is gone, nothing that
+** was out will be answered; the user was taken off. */
 struct tr_vantage_user {
+  void (*ready)(void *arg);
   void (*answer)(void *arg, uint32_t token, const struct tr_reply *reply);
   void (*died)(void *arg, const struct tr_error *why);
   void *arg;
@@ -29,10 +31,14 @@ struct tr_vantage *tr_vantage_get(struct tr_reactor *r);
 ** …). */
 int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct tr_error *error);
 
+/* Whether the child listens. Before, nothing can be sent: its start would be measured as delay. */
+int tr_vantage_is_ready(const struct tr_vantage *v);
+
 /* No more callbacks; what the user has out is forgotten. Idempotent. */
 void tr_vantage_leave(struct tr_vantage *v, struct tr_vantage_user *user);
 
-/* Sends a probe; its answer comes by its token. 0, or -1: as many are out as can be. */
+/* Sends a probe; its answer comes by its token. 0, or -1: as many are out as can be, or
+** it is not ready. */
 int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
                     const struct tr_probe *probe, enum tr_protocol protocol, double wait_time);
 

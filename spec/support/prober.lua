@@ -43,9 +43,11 @@ local function children(name)
   return found
 end
 local function descriptors()
-  local pipe = io.popen("ls /proc/" .. own_pid() .. "/fd | wc -l")
-  local count = tonumber(pipe:read("*a"))
-  pipe:close()
+  local uv = require "luv"
+  local scan, count = uv.fs_scandir("/proc/self/fd"), 0
+  while uv.fs_scandir_next(scan) do
+    count = count + 1
+  end
   return count
 end
 local function finish(job)

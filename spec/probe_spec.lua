@@ -1,0 +1,441 @@
+-- traceroute.probe on loopback: its arguments, its job, and mtr-packet as it should and should not be. What paths it
+-- finds is probe_lab_spec.lua's.
+
+local core = require "traceroute.core"
+local dns = require "spec.support.dns"
+local host = require "spec.support.host"
+local prober = require "spec.support.prober"
+local traceroute = require "traceroute"
+local uv = require "luv"
+local worker = require "spec.support.worker"
+
+describe("the arguments of a probe", function()
+  local function refused(targets, opts)
+    local result, err, info = traceroute.probe(targets, opts)
+    assert.is_nil(result)
+    assert.equal("invalid_request", err.kind)
+    assert.same({ dropped = {} }, info)
+    local job, same = traceroute.survey(targets, opts)
+    assert.is_nil(job)
+    assert.same(err, same)
+    return err
+  end
+
+  -- name = { kind, least, most, unit }
+  local OPTIONS = {
+    max_ttl = { "integer", 0, 64, " hops" }, packets_per_ttl = { "integer", 0, 10, " packets" },
+    port = { "integer", 0, 65535, "" }, wait_time = { "integer", 1, 5, " s" }, gap = { "integer", 0, 64, " hops" },
+    rate = { "number", 0.01, 100000, " packets/s" }, dns_timeout = { "number", 0.001, 60, " s" },
+    timeout = { "number", 0.001, 86400, " s" },
+    resolve = { "boolean" }, asn = { "boolean" }, on_progress = { "function" },
+    packet_type = { "choice" }, family = { "choice" },
+    asn_zone = { "string", 1, 200 }, asn6_zone = { "string", 1, 200 }, dns_servers = { "string", 1, 1024 },
+    colo = { "string", 1, 64 }, city = { "string", 1, 128 },
+  }
+
+  it("are those of the list", function()
+    local names = {}
+    for _, field in ipairs(core.schema().probe_options) do
+      assert.is_table(OPTIONS[field.name], field.name)
+      names[field.name] = true
+    end
+    for name in pairs(OPTIONS) do
+      assert.is_true(names[name], name)
+    end
+  end)
+
+  for name, expected in pairs(OPTIONS) do
+    it("have a type: " .. name, function()
+      local kind = expected[1]
+      for _, value in ipairs { {}, true, "text", 1.5, print } do
+        local fits = ({ boolean = "boolean", ["function"] = "function", string = "string", number = "number" })[kind]
+        if type(value) ~= fits then
+          local err = refused("127.0.0.1", { [name] = value })
+          assert.equal(name, err.path, type(value))
+        end
+      end
+    end)
+
+    if expected[2] and expected[1] ~= "string" then
+      it("have a range: " .. name, function()
+        for _, value in ipairs { expected[2] - 1, expected[3] + 1, -1, math.huge, 0 / 0 } do
+          local err = refused("127.0.0.1", { [name] = value })
+          assert.equal(name, err.path)
+        end
+        local err = refused("127.0.0.1", { [name] = expected[3] + 1 })
+        assert.is_truthy(err.message:find(tostring(expected[3]) .. expected[4], 1, true), err.message)
+      end)
+    elseif expected[2] then
+      it("have a length: " .. name, function()
+        assert.equal(name, refused("127.0.0.1", { [name] = "" }).path)
+        assert.equal(name, refused("127.0.0.1", { [name] = ("x"):rep(expected[3] + 1) }).path)
+      end)
+    end
+  end
+
+  it("leave gre to Cloudflare", function()
+    for _, kind in ipairs { "gre", "gre+icmp" } do
+      local err = refused("127.0.0.1", { packet_type = kind })
+      assert.equal("packet_type", err.path)
+      assert.equal("gre and gre+icmp are sent by Cloudflare alone; from here: icmp, udp or tcp", err.message)
+    end
+    assert.equal("packet_type", refused("127.0.0.1", { packet_type = "sctp" }).path)
+    assert.equal("family", refused("127.0.0.1", { family = "IPv4" }).path)
+  end)
+
+  it("know their names", function()
+    local err = refused("127.0.0.1", { max_tll = 5 })
+    assert.same({ "max_tll", "unknown option; did you mean max_ttl?" }, { err.path, err.message })
+    assert.equal("token", refused("127.0.0.1", { token = "x" }).path)
+    assert.equal("colos", refused("127.0.0.1", { colos = {} }).path)
+    assert.equal("invalid_request", refused("127.0.0.1", 5).kind)
+  end)
+
+  it("are read raw", function()
+    local inherited = setmetatable({}, { __index = { packet_type = "gre" } })
+    local job = assert(traceroute.survey("127.0.0.1", inherited))
+    job:cancel()
+  end)
+
+  it("name targets as for create", function()
+    for _, targets in ipairs { {}, "", "a b", "https://example.com/", { "127.0.0.1", 5 }, { "127.0.0.1", "300.1.1.1" } } do
+      local _, same = traceroute.create("account", targets, { token = "x" })
+      assert.same(same, refused(targets))
+    end
+    assert.equal("targets", refused(nil).path)
+  end)
+end)
+
+local available, why = prober.available()
+
+describe("a probe", function()
+  if not available then
+    it("is sent by mtr-packet", function()
+      pending(why)
+    end)
+    return
+  end
+
+  local child, real
+  -- A rate at which the first packet goes out at once and the second not before the spec is over.
+  local SLOW = { rate = 0.02, packets_per_ttl = 1, resolve = false, asn = false }
+  local THREE = { "127.0.0.1", "127.0.0.2", "127.0.0.3" }
+  local SCRIPT_SLOW = "local SLOW = { rate = 0.02, packets_per_ttl = 1, resolve = false, asn = false }\n"
+  local QUICK = "local QUICK = { rate = 1000, resolve = false, asn = false }\n"
+
+  setup(function()
+    child = prober.start()
+    real = host.run("command -v mtr-packet"):match("%S+")
+  end)
+
+  teardown(function()
+    child:stop()
+  end)
+
+  local function slow(more)
+    local opts = {}
+    for _, list in ipairs { SLOW, more or {} } do
+      for name, value in pairs(list) do
+        opts[name] = value
+      end
+    end
+    return opts
+  end
+
+  local function program(text)
+    return child:file("#!/bin/sh\n" .. text .. "\n", "755")
+  end
+
+  local function with_program(path)
+    return child:probe(THREE, { packets_per_ttl = 2, rate = 20, resolve = false, asn = false },
+      "env MTR_PACKET=" .. path)
+  end
+
+  local function ends_well(text, before)
+    local said, status = child:run(text, before)
+    assert.equal("fine\n", said)
+    assert.equal(0, status)
+  end
+
+  it("of this machine reaches it", function()
+    for _, kind in ipairs { "icmp", "udp", "tcp" } do
+      local result, err = traceroute.probe("127.0.0.1", { packet_type = kind, asn = false, resolve = false, colo = "me" })
+      assert.is_nil(err)
+      assert.equal("me", result[1].colos[1].colo.name)
+      assert.equal(1, #result[1].colos[1].hops)
+      assert.equal("127.0.0.1", result[1].colos[1].hops[1].nodes[1].ip)
+      assert.equal(3, result[1].colos[1].target_summary.packet_count)
+    end
+  end)
+
+  it("asks no one about addresses that are not public", function()
+    local server = dns.start { "local=/test/", "local=/arpa/", "address=/me.test/127.0.0.1" }
+    local result = traceroute.probe("me.test", { dns_servers = server.address, asn_zone = "origin.test" })
+    local asked = server:asked("1.0.0.127.origin.test")
+    local reversed, named = server:asked("1.0.0.127.in-addr.arpa"), server:asked("me.test", "A")
+    server:stop()
+    assert.equal("127.0.0.1", result[1].colos[1].target_summary.ip)
+    assert.same({ 0, 1, 1 }, { asked, reversed, named })
+  end)
+
+  it("is cancelled in the middle, and what is known is kept", function()
+    local job = assert(traceroute.survey(THREE, slow { on_progress = function(progress)
+      assert.same({ targets = 3, targets_done = 1 }, progress)
+      return false
+    end }))
+    repeat until job:step(1)
+    local result, err = job:result()
+    assert.equal("cancelled", err.kind)
+    assert.same({ "127.0.0.2", "127.0.0.3" }, err.targets)
+    assert.equal(1, #result)
+    assert.equal(1, result[1].colos[1].target_summary.packet_count)
+    job = assert(traceroute.survey(THREE, SLOW))
+    job:cancel()
+    result, err = job:result()
+    assert.is_nil(result)
+    assert.equal("cancelled", err.kind)
+    assert.same(THREE, err.targets)
+  end)
+
+  it("is over after its timeout, and what is known is kept", function()
+    local result, err = traceroute.probe(THREE, slow { timeout = 1 })
+    assert.equal("timeout", err.kind)
+    assert.same({ "127.0.0.2", "127.0.0.3" }, err.targets)
+    assert.equal(1, #result)
+  end)
+
+  it("says how far it is", function()
+    local seen = {}
+    traceroute.probe(THREE, { rate = 1000, asn = false, resolve = false, on_progress = function(progress)
+      assert.equal(3, progress.targets)
+      seen[#seen + 1] = progress.targets_done
+    end })
+    assert.equal(3, seen[#seen])
+    for i = 2, #seen do
+      assert.is_true(seen[i] > seen[i - 1])
+    end
+  end)
+
+  it("needs nothing but its descriptor to be driven", function()
+    local job = assert(traceroute.survey(THREE, { rate = 100, asn = false, resolve = false }))
+    local poll, turns = uv.new_poll(job:fd()), 0
+    poll:start("r", function()
+      turns = turns + 1
+      if job:step(0) then
+        poll:close()
+      end
+    end)
+    uv.run()
+    local result, err = job:result()
+    assert.is_nil(err)
+    assert.equal(3, #result)
+    assert.is_true(turns > 1 and turns < 500, turns)
+  end)
+
+  describe("without a good mtr-packet", function()
+    local function assert_refused(path, pattern)
+      local result, err = with_program(path)
+      assert.is_nil(result)
+      assert.equal("permission", err.kind)
+      assert.is_truthy(err.message:find(pattern), err.message)
+      assert.same(THREE, err.targets)
+    end
+
+    it("says what to install", function()
+      assert_refused("/nonexistent", "^mtr%-packet is not installed; it is in the package mtr%-tiny")
+      assert_refused(child:file("not a program", "644"), "^mtr%-packet cannot be started: Permission denied")
+    end)
+
+    it("says that it does not run", function()
+      assert_refused("/bin/false", "^mtr%-packet does not run here: exit status 1; .*setcap cap_net_raw%+ep")
+      assert_refused(program("kill -9 $$"), "does not run here: signal 9")
+      assert_refused(program("echo no such luck >&2; exit 1"), "does not run here: no such luck")
+    end)
+
+    it("says what is no mtr-packet", function()
+      for _, text in ipairs {
+        "while read line; do echo garbage; done", "cat", "exec yes", "head -c 100000 /dev/zero; echo; exec sleep 100",
+        "while read token rest; do echo $token unknown-command; done",
+      } do
+        assert_refused(program(text), "does not answer as mtr%-packet")
+      end
+    end)
+
+    it("does not wait for one that is silent", function()
+      local started = host.now()
+      assert_refused(program("trap '' TERM; while :; do sleep 1; done"), "does not answer as mtr%-packet")
+      assert.is_true(host.now() - started < 60)
+    end)
+
+    it("says which privilege is missing", function()
+      local copy = child.directory .. "/mtr-packet"
+      host.run(("cp %s %s && chmod 755 %s"):format(real, copy, copy))
+      local result, err = child:probe("127.0.0.1", {},
+        "setpriv --reuid=nobody --regid=nogroup --clear-groups --inh-caps=-all env MTR_PACKET=" .. copy)
+      assert.is_nil(result)
+      assert.equal("permission", err.kind)
+      assert.is_truthy(err.message:find("Failure to open IPv4 sockets", 1, true), err.message)
+      assert.is_truthy(err.message:find("setcap cap_net_raw+ep", 1, true), err.message)
+    end)
+  end)
+
+  it("that loses its mtr-packet keeps what is known, and the next one starts another", function()
+    local mark = child.directory .. "/died"
+    -- Two lines: that it is mtr-packet, and the answer to the first probe.
+    local mortal = program(("[ -e %s ] && exec %s\n: >%s\n%s | sed -u 2q"):format(mark, real, mark, real))
+    ends_well(SCRIPT_SLOW .. ([[
+      local targets = { "127.0.0.1", "127.0.0.2" }
+      SLOW.rate, SLOW.packets_per_ttl = 20, 5
+      local result, err = traceroute.probe(targets, SLOW)
+      assert(err.kind == "connection", tostring(err))
+      assert(err.message:find "^mtr%-packet ended in the middle of a trace", err.message)
+      assert(#err.targets == 2 and #result >= 1)
+      assert(result[1].colos[1].hops[1].nodes[1].packet_count == 1)
+      assert(result[1].colos[1].hops[1].packets_sent == 1 and result[1].colos[1].hops[1].packets_lost == 0)
+      result, err = traceroute.probe(targets, SLOW)
+      assert(not err, tostring(err))
+      assert(#result == 2 and result[2].colos[1].hops[1].packets_lost == 0)
+      print "fine"
+    ]]), "env MTR_PACKET=" .. mortal)
+  end)
+
+  it("whose mtr-packet is killed says so to every job", function()
+    ends_well(SCRIPT_SLOW .. [[
+      local jobs, done = {}, 0
+      local function on_progress() done = done + 1 end
+      for i = 1, 3 do
+        jobs[i] = assert(traceroute.survey({ "127.0.0.1", "127.0.0.2" },
+          { rate = 0.02, packets_per_ttl = 1, resolve = false, asn = false, on_progress = on_progress }))
+      end
+      while done < 3 do
+        for i = 1, 3 do jobs[i]:step(0.001) end
+      end
+      local running = children()
+      assert(#running == 1, #running)
+      os.execute("kill -KILL " .. running[1].pid)
+      for i = 1, 3 do
+        local result, err = finish(jobs[i])
+        assert(err.kind == "connection" and err.message:find("signal 9", 1, true), tostring(err))
+        assert(#result == 1 and #err.targets == 1 and err.targets[1] == "127.0.0.2")
+      end
+      assert(#children() == 0)
+      print "fine"
+    ]])
+  end)
+
+  it("leaves no zombie and no descriptor, and shares one child", function()
+    ends_well(QUICK .. [[
+      assert(traceroute.probe("127.0.0.1", QUICK))
+      local before, first = descriptors(), children()
+      assert(#first == 1)
+      for _ = 1, 50 do
+        local result, err = traceroute.probe("127.0.0.1", QUICK)
+        assert(result and not err, tostring(err))
+      end
+      collectgarbage()
+      collectgarbage()
+      local after = children()
+      assert(descriptors() == before)
+      assert(#after == 1 and after[1].pid == first[1].pid and not after[1].state:find "Z")
+      print "fine"
+    ]])
+  end)
+
+  it("leaves nothing of those that fail", function()
+    ends_well(QUICK .. [[
+      traceroute.probe("127.0.0.1", QUICK)
+      local before = descriptors()
+      for _ = 1, 20 do
+        local _, err = traceroute.probe("127.0.0.1", QUICK)
+        assert(err.kind == "permission")
+      end
+      assert(descriptors() == before and #children "false" == 0)
+      print "fine"
+    ]], "env MTR_PACKET=/bin/false")
+  end)
+
+  it("ends its child with the process, however that ends", function()
+    for _, last in ipairs { "os.exit(0, true)", "os.exit(1)", "os.execute('kill -KILL ' .. own_pid())" } do
+      local said = child:run(SCRIPT_SLOW .. [[
+        local job = traceroute.survey({ "127.0.0.1", "127.0.0.2" }, SLOW)
+        job:step(0.05)
+        print(children()[1].pid)
+        io.stdout:flush()
+      ]] .. last)
+      local pid = assert(said:match("^%d+"), said)
+      assert.is_true(worker.await(function()
+        return not worker.is_alive(pid)
+      end), last)
+    end
+  end)
+
+  it("works where the process has no standard descriptors", function()
+    local path = child.directory .. "/outcome"
+    local command = child:command(QUICK .. ([[
+      local result, err = traceroute.probe("127.0.0.1", QUICK)
+      local file = io.open(%q, "w")
+      file:write(err and tostring(err) or "hops: " .. #result[1].colos[1].hops)
+      file:close()
+    ]]):format(path))
+    host.run("timeout 60 " .. command .. " <&- >&- 2>&-")
+    assert.equal("hops: 1", host.read(path))
+  end)
+
+  it("leaks nothing that valgrind would see", function()
+    if host.run("command -v valgrind") == "" then
+      pending("valgrind is not installed")
+      return
+    end
+    local said, status = child:run(QUICK .. [[
+      for _ = 1, 3 do
+        local result = assert(traceroute.probe({ "127.0.0.1", "::1" }, QUICK))
+        assert(#result == 2)
+      end
+      QUICK.rate, QUICK.packets_per_ttl = 0.02, 1
+      local job = traceroute.survey({ "127.0.0.1", "127.0.0.2" }, QUICK)
+      job:step(0.1)
+      job:cancel()
+      traceroute.probe("none.test", { dns_servers = "127.0.0.1:1", dns_timeout = 0.1 })
+      job = nil
+      os.exit(0, true)
+    ]], "valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --error-exitcode=0")
+    assert.equal(0, status, said)
+    for _, word in ipairs { " tr_%w+ %(", "Invalid ", "uninitialised" } do
+      assert.is_nil(said:find(word), said)
+    end
+  end)
+
+  -- nginx runs LuaJIT.
+  if not rawget(_G, "jit") then
+    return
+  end
+
+  it("in nginx yields, as a user without any privilege", function()
+    local nginx = worker.start {
+      user = host.run("id -u"):match("^0") and "nobody nogroup" or nil,
+      http = "lua_shared_dict states 1m;",
+      locations = [[
+        location = /probe { content_by_lua_block {
+          ngx.shared.states:set("state", "running")
+          local result, err = require("traceroute").probe("127.0.0.1", { rate = 4, packets_per_ttl = 10, asn = false,
+            resolve = false })
+          ngx.shared.states:set("state", "done")
+          ngx.print(err and tostring(err) or result[1].colos[1].target_summary.packet_count)
+        } }
+        location = /state { content_by_lua_block { ngx.print(ngx.shared.states:get("state") or "") } }
+      ]],
+    }
+    local asked = nginx:begin("/probe")
+    local state = worker.await(function()
+      local body = nginx:get("/state")
+      return body ~= "" and body
+    end)
+    local body, status = asked:finish()
+    local log = nginx:error_log()
+    nginx:stop()
+    assert.equal("running", state, log)
+    assert.equal(200, status, log)
+    assert.equal("10", body, log)
+    assert.is_nil(log:find("[error]", 1, true), log)
+  end)
+end)
