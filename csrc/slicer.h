@@ -17,8 +17,8 @@
 
 /* A full answer's envelope has about 20 kB, a colo result of 64 hops with ten nodes each 200 kB:
 ** what is decoded in one go stays short. */
-#define TR_SLICER_ENVELOPE_MAX (2 * 1024 * 1024)
-#define TR_SLICER_SLICE_MAX (1024 * 1024)
+#define TR_SLICER_ENVELOPE_MAX ((size_t)2 * 1024 * 1024)
+#define TR_SLICER_SLICE_MAX ((size_t)1024 * 1024)
 
 enum tr_slicer_event {
   TR_SLICER_MORE,  /* all bytes were taken, no slice is complete */

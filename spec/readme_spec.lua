@@ -130,24 +130,40 @@ describe("the README", function()
     assert.is_true(count >= 5)
   end)
 
+  -- The row of the table in which an option stands says what the schema says.
+  local function tells_of(option, text)
+    local row
+    for line in text:gmatch("\n(| `[^\n]+)") do
+      local names = line:match("^| ([^|]+)|")
+      if not row and names:find("`" .. option.name .. "`", 1, true) then
+        row = line
+      end
+    end
+    assert.truthy(row, "no row")
+    if option.type == "integer" or option.type == "number" then
+      assert.truthy(row:find(("%.14g to %.14g"):format(option.min, option.max), 1, true), row)
+    end
+    for _, choice in ipairs(option.choices or {}) do
+      assert.truthy(row:find("`" .. choice .. "`", 1, true), row)
+    end
+    assert.truthy(row:find(option.default, 1, true), row .. " lacks the default " .. option.default)
+    assert.truthy(row:find(option.unit, 1, true), row .. " lacks the unit " .. option.unit)
+  end
+
+  local of_create, of_probe = README:match("\n(### `traceroute%.create.-)\n### `traceroute%.start.-\n"
+    .. "(### `traceroute%.probe.-)\n### ")
+
   for _, option in ipairs(core.schema().options) do
     it("tells of the option " .. option.name, function()
-      local row
-      for line in README:gmatch("\n(| `[^\n]+)") do
-        local names = line:match("^| ([^|]+)|")
-        if not row and names:find("`" .. option.name .. "`", 1, true) then
-          row = line
-        end
-      end
-      assert.truthy(row, "no row")
-      if option.type == "integer" or option.type == "number" then
-        assert.truthy(row:find(("%.14g to %.14g"):format(option.min, option.max), 1, true), row)
-      end
-      for _, choice in ipairs(option.choices or {}) do
-        assert.truthy(row:find("`" .. choice .. "`", 1, true), row)
-      end
-      assert.truthy(row:find(option.default, 1, true), row .. " lacks the default " .. option.default)
-      assert.truthy(row:find(option.unit, 1, true), row .. " lacks the unit " .. option.unit)
+      tells_of(option, of_create)
+    end)
+  end
+
+  for _, option in ipairs(core.schema().probe_options) do
+    it("tells of the option of probe " .. option.name, function()
+      local is_shared = of_create:find("\n| `" .. option.name .. "` |", 1, true)
+        and not of_probe:find("`" .. option.name .. "` |", 1, true)
+      tells_of(option, is_shared and of_create or of_probe)
     end)
   end
 

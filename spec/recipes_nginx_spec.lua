@@ -4,6 +4,7 @@ if not rawget(_G, "jit") then
   return
 end
 
+local cjson = require "cjson"
 local host = require "spec.support.host"
 local readme = require "spec.support.readme"
 local server = require "spec.support.server"
@@ -32,7 +33,7 @@ describe("the README's metrics from nginx", function()
     http, count = http:gsub("listen 127%.0%.0%.1:9120;", ("listen 127.0.0.1:%d;"):format(port))
     assert.equal(1, count)
     running = worker.start {
-      main = readme.block("nginx", "env CLOUDFLARE_API_TOKEN") .. "\nenv CLOUDFLARE_BASE_URL;",
+      main = readme.block("nginx", "env CLOUDFLARE_API_TOKEN;\n") .. "\nenv CLOUDFLARE_BASE_URL;",
       http = http,
       init_worker = init_worker,
       locations = "",
@@ -79,5 +80,51 @@ describe("the README's metrics from nginx", function()
     local said, status = host.run("promtool check metrics <" .. host.quote(directory .. "/metrics") .. " 2>&1")
     host.remove(directory)
     assert.equal("0", said .. status)
+  end)
+end)
+
+describe("the README's location in nginx", function()
+  local running
+
+  setup(function()
+    local stand_in = server.get()
+    stand_in:reset()
+    host.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
+    host.setenv("CLOUDFLARE_ACCOUNT_ID", stand_in.account)
+    host.setenv("CLOUDFLARE_BASE_URL", stand_in:url("ok", "http", "127.0.0.1"))
+    local block = readme.block("nginx", "location = /traceroute")
+    local http, locations = block:match("\nhttp {(.-)\n  server {.-\n(    location .*)\n  }\n}$")
+    local count
+    locations, count = locations:gsub("allow 10%.0%.0%.0/8;", "allow 127.0.0.1;")
+    assert.equal(1, count)
+    running = worker.start {
+      main = block:match("(env .-)\nworker_rlimit_nofile") .. "\nenv CLOUDFLARE_BASE_URL;",
+      http = http,
+      locations = locations,
+      workers = 2,
+    }
+  end)
+
+  teardown(function()
+    if running then
+      running:stop()
+    end
+    host.clean_environment()
+  end)
+
+  it("answers with the traces of a target", function()
+    local body, status = running:get("/traceroute?target=www.example.com")
+    assert.equal(200, status)
+    local result = cjson.decode(body)
+    assert.equal("www.example.com", result.target)
+    assert.equal("fra01", result.colos[1].colo.name)
+    assert.equal(6, #result.colos[2].hops)
+  end)
+
+  it("says what is wrong with a target", function()
+    local body, status = running:get("/traceroute?target=http://www.example.com/")
+    assert.equal(400, status)
+    assert.equal("invalid_request", cjson.decode(body).kind)
+    assert.equal(400, select(2, running:get("/traceroute")))
   end)
 end)

@@ -24,7 +24,7 @@ function luv.create(account, targets, opts, callback)
   end
   local poll = uv.new_poll(fd)
   poll:start("r", function()
-    local done, reason = job:step(0)
+    local done, failure = job:step(0)
     if done == false then
       return
     end
@@ -32,7 +32,7 @@ function luv.create(account, targets, opts, callback)
     if done then
       callback(job:result())
     else
-      callback(nil, reason, { dropped = {} })
+      callback(nil, failure, { dropped = {} })
     end
   end)
   job:send()
