@@ -280,6 +280,11 @@ static int spawn(const struct pipes *p, pid_t *pid) {
   posix_spawn_file_actions_adddup2(&actions, p->in[0], 0);
   posix_spawn_file_actions_adddup2(&actions, p->out[1], 1);
   posix_spawn_file_actions_adddup2(&actions, p->complaints[1], 2);
+#if defined __GLIBC__ && __GLIBC_PREREQ(2, 34)
+  /* It outlives whatever the program has open now: nginx's connections, which are not closed on
+  ** exec, would stay open with it. */
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+#endif
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);

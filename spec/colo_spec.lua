@@ -435,7 +435,7 @@ describe("a colo with neighbours", function()
 
   -- The neighbour never answers, so whatever is read was sent before the last result was there.
   it("sends results as they come, and gives the rest up when the client leaves", function()
-    local here = start(neighbour("den01", stand_in:url("hang", "http11"), stand_in.ca_file))
+    local here = start(standing("den01", "hang"))
     local pipe = io.popen(("echo $$; exec curl -s -N --max-time 20 --cacert %s -H 'Authorization: Bearer s3cret-one' "
       .. "-H 'Content-Type: application/json' -d %s %s"):format(host.quote(here.ca_file),
       host.quote('{"targets":["127.0.0.1","127.0.0.2"]}'), host.quote(here.base_url .. PATH:format(ACCOUNT))))
