@@ -93,9 +93,11 @@ deps: ## install the packages for FOR="demo test lint"; starts no service
 
 ##@ Trying
 
-demo: ## a first traceroute: local, or Cloudflare's if the environment has a token
+# nginx runs LuaJIT, whatever LUA is.
+demo: ## a real trace by a colo on this machine (TARGET=), or Cloudflare's if there is a token
 	@.ci/deps demo
 	@$(submake) build
+	@$(submake) build LUA=luajit LUA_PKG=luajit
 	@eval "$$($(submake) -s env)" && $(LUA) spec/support/demo.lua
 
 # LUA on the command line picks one Lua; SPEC=spec/x_spec.lua one file; ONLY=unit or a Lua one part.

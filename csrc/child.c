@@ -74,6 +74,11 @@ static int spawn(const struct pipes *p, const char *program, pid_t *pid) {
   int status = 0;
   for (int i = 0; i < STANDARD && status == 0; i++)
     status = posix_spawn_file_actions_adddup2(&actions, p->end[i][i == 0 ? 0 : 1], i);
+#if defined __GLIBC__ && __GLIBC_PREREQ(2, 34)
+  /* It outlives whatever the program has open now: nginx's connections, which are not closed on exec,
+  ** would stay open with it. */
+  if (status == 0) status = posix_spawn_file_actions_addclosefrom_np(&actions, STANDARD);
+#endif
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);

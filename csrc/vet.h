@@ -9,8 +9,7 @@
 ** passed: "options", "probe_options" or "measure" (what is measured, and nothing else). */
 int tr_vet_options(lua_State *L);
 
-/* vet_targets(targets) -> the array of targets in the form in which equal ones are equal, each once;
-** or nil and an error. */
+/* vet_targets(targets) -> the array of targets, each once and as first written; or nil and an error. */
 int tr_vet_targets(lua_State *L);
 
 #endif

@@ -295,6 +295,38 @@ describe("a colo", function()
   end)
 end)
 
+-- The processes whose parent is that one.
+local function children(pid)
+  local found = {}
+  local list = [[for s in /proc/[0-9]*/stat; do
+    read -r p _ _ parent _ <$s && [ "$parent" = %d ] && echo $p; done 2>/dev/null]]
+  for child in host.run(list:format(pid)):gmatch("%d+") do
+    found[#found + 1] = tonumber(child)
+  end
+  return found
+end
+
+describe("the mtr-packet of a colo", function()
+  it("holds none of nginx's connections", function()
+    local here = colo.start { config = config(OPEN) }
+    finally(function()
+      here:stop()
+    end)
+    assert.is_table((create(here, "127.0.0.1")))
+    local workers = children(tonumber(host.read(here.directory .. "/nginx.pid")))
+    assert.equal(1, #workers)
+    local senders = children(workers[1])
+    assert.equal(1, #senders)
+    local held = host.run(("cd /proc/%d/fd && for fd in *; do readlink $fd; done"):format(senders[1]))
+    -- What it opened itself are raw sockets, which the tables of TCP and unix sockets do not have.
+    local known = host.run("cat /proc/net/tcp /proc/net/tcp6 /proc/net/unix")
+    for inode in held:gmatch("socket:%[(%d+)%]") do
+      assert.is_nil(known:find(" " .. inode .. " ", 1, true), inode)
+    end
+    assert.is_nil(held:find("error.log", 1, true))
+  end)
+end)
+
 describe("a colo's allowed networks", function()
   it("are the public ones by default, of addresses and of names once they are resolved", function()
     local names = dns.start {
@@ -435,7 +467,7 @@ describe("a colo with neighbours", function()
 
   -- The neighbour never answers, so whatever is read was sent before the last result was there.
   it("sends results as they come, and gives the rest up when the client leaves", function()
-    local here = start(neighbour("den01", stand_in:url("hang", "http11"), stand_in.ca_file))
+    local here = start(standing("den01", "hang"))
     local pipe = io.popen(("echo $$; exec curl -s -N --max-time 20 --cacert %s -H 'Authorization: Bearer s3cret-one' "
       .. "-H 'Content-Type: application/json' -d %s %s"):format(host.quote(here.ca_file),
       host.quote('{"targets":["127.0.0.1","127.0.0.2"]}'), host.quote(here.base_url .. PATH:format(ACCOUNT))))

@@ -2,7 +2,6 @@
 -- other spec mean nothing.
 
 local cjson = require "cjson"
-local demo = require "spec.support.demo"
 local garbage = require "spec.support.garbage"
 local host = require "spec.support.host"
 local json = require "spec.support.json"
@@ -326,30 +325,5 @@ describe("the stand-in", function()
     other:stop()
     assert.is_false(host.connects(port))
     assert.is_nil(host.read(other.directory .. "/nginx.conf"))
-  end)
-end)
-
-describe("the demonstration's drawing", function()
-  it("has a line for each node, aligned", function()
-    local result = {
-      { target = "a.example", colos = {
-        { colo = { name = "den01" }, error = "", hops = {
-          { packets_ttl = 1, packets_sent = 3, packets_lost = 0, nodes = {
-            { ip = "192.0.2.1", name = "_gateway", asn = "", min_rtt_ms = 0.5, mean_rtt_ms = 0.625, max_rtt_ms = 1 },
-            { ip = "192.0.2.22", name = "b", asn = "AS64500", min_rtt_ms = 10, mean_rtt_ms = 10, max_rtt_ms = 10 },
-          } },
-          { packets_ttl = 2, packets_sent = 3, packets_lost = 3, nodes = {} },
-        } },
-        { colo = { name = "sin02" }, error = "Could not gather traceroute data: Code 1", hops = {} },
-      } },
-    }
-    assert.equal(table.concat({
-      "traceroute to a.example",
-      "COLO   TTL  IP          NAME      ASN      LOSS     MIN    MEAN     MAX",
-      "den01    1  192.0.2.1   _gateway  -          0%   0.500   0.625   1.000",
-      "den01    1  192.0.2.22  b         AS64500    0%  10.000  10.000  10.000",
-      "den01    2  -           -         -        100%       -       -       -",
-      "sin02  Could not gather traceroute data: Code 1",
-    }, "\n"), demo.draw(result))
   end)
 end)

@@ -60,7 +60,7 @@ local function finish(self, call, status, outcome)
   local entry = {
     account = call.account,
     client = ngx.var.remote_addr,
-    targets = call.asked and call.asked.labels,
+    targets = call.asked and call.asked.targets,
     colos = call.asked and call.asked.colos,
     seconds = ngx.now() - call.began,
     status = status,

@@ -1,129 +1,115 @@
--- The demonstration: one call through the module, drawn by walking the nested tables it returns. Asks the
--- stand-in, which serves the published example over TLS on loopback; or Cloudflare, when
--- CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID are set, about the targets named in TARGET.
+-- The demonstration: create() asks a colo, over TLS, for a real trace, and prints what came back. The colo is one of
+-- ours, an nginx on this machine. As root it stands in the lab, so that there is a path of several hops without any
+-- network; otherwise, or with TARGET set, it traces TARGET (127.0.0.1) from here. With CLOUDFLARE_API_TOKEN and
+-- CLOUDFLARE_ACCOUNT_ID set, Cloudflare's colos are asked instead.
+--
+-- As "demo.lua ask BASE_URL CA_FILE TARGETS" it is the client alone: that is how it asks from inside the lab.
 
-local demo = {}
+local ACCOUNT = "demo"
+local TOKEN = "token-of-the-demo"
+local PORT = 443
+local LAB_TARGETS = { "plain", "diamond" }
 
-local COLUMNS = { "COLO", "TTL", "IP", "NAME", "ASN", "LOSS", "MIN", "MEAN", "MAX" }
-local RIGHT = { TTL = true, LOSS = true, MIN = true, MEAN = true, MAX = true }
+local CONFIG = [[{
+  name = "demo01", city = "this machine",
+  credentials = { { token = "]] .. TOKEN .. [[", account = "]] .. ACCOUNT .. [[" } },
+  allow = { "0.0.0.0/0", "::/0" },
+  probe = { resolve = %s, asn = %s, dns_timeout = 1 },
+}]]
 
-local function loss(hop)
-  if not hop.packets_sent or hop.packets_sent == 0 then
-    return "-"
+local function words(text)
+  local list = {}
+  for word in text:gmatch("[^%s,]+") do
+    list[#list + 1] = word
   end
-  return ("%.0f%%"):format(100 * (hop.packets_lost or 0) / hop.packets_sent)
+  return list
 end
 
-local function ttl(hop)
-  return hop.packets_ttl and ("%d"):format(hop.packets_ttl) or "-"
-end
-
-local function ms(value)
-  return value and ("%.3f"):format(value) or "-"
-end
-
-local function text(value)
-  return value and value ~= "" and tostring(value) or "-"
-end
-
-local function rows_of_colo(rows, colo)
-  local name = text(colo.colo and colo.colo.name)
-  for _, hop in ipairs(colo.hops or {}) do
-    local nodes = hop.nodes or {}
-    for _, node in ipairs(#nodes > 0 and nodes or { {} }) do
-      rows[#rows + 1] = {
-        name, ttl(hop), text(node.ip), text(node.name), text(node.asn), loss(hop),
-        ms(node.min_rtt_ms), ms(node.mean_rtt_ms), ms(node.max_rtt_ms),
-      }
-    end
-  end
-  if colo.error and colo.error ~= "" then
-    rows[#rows + 1] = name .. "  " .. colo.error
-  end
-end
-
-local function width(rows, column)
-  local most = 0
-  for _, row in ipairs(rows) do
-    if type(row) == "table" then
-      most = math.max(most, #row[column])
-    end
-  end
-  return most
-end
-
--- A row that is a text stands as it is; the cells of the others are padded to their columns.
-local function align(rows)
-  local lines, widths = {}, {}
-  for i in ipairs(COLUMNS) do
-    widths[i] = width(rows, i)
-  end
-  for n, row in ipairs(rows) do
-    if type(row) == "table" then
-      local cells = {}
-      for i, cell in ipairs(row) do
-        local pad = (" "):rep(widths[i] - #cell)
-        cells[i] = RIGHT[COLUMNS[i]] and pad .. cell or cell .. pad
-      end
-      row = table.concat(cells, "  ")
-    end
-    lines[n] = row
-  end
-  return lines
-end
-
--- The drawing of a result: for each target a line, then a table with a line for each node.
-function demo.draw(result)
-  local blocks = {}
-  for _, target in ipairs(result) do
-    local rows = { COLUMNS }
-    for _, colo in ipairs(target.colos or {}) do
-      rows_of_colo(rows, colo)
-    end
-    blocks[#blocks + 1] = "traceroute to " .. text(target.target)
-    blocks[#blocks + 1] = table.concat(align(rows), "\n")
-  end
-  return table.concat(blocks, "\n")
-end
-
-local function ask_cloudflare(traceroute)
-  local targets = {}
-  for target in (os.getenv("TARGET") or "1.1.1.1"):gmatch("[^%s,]+") do
-    targets[#targets + 1] = target
-  end
-  print("Asking Cloudflare for traceroutes to " .. table.concat(targets, ", ") .. ".")
-  return traceroute.create(os.getenv("CLOUDFLARE_ACCOUNT_ID"), targets)
-end
-
-local function ask_stand_in(traceroute)
-  local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
-  package.path = here .. "../../?.lua;" .. package.path
-  require("spec.support.host").clean_environment()
-  local running = require("spec.support.server").start { bare = "published" }
-  local base = running:url()
-  print("Asking a stand-in at " .. base .. ", which answers Cloudflare's published example.")
-  local called, result, err = pcall(traceroute.create, "demo", { "1.1.1.1" },
-    { base_url = base, ca_file = running.ca_file, token = "demo" })
-  running:stop()
-  assert(called, result)
-  return result, err
-end
-
-function demo.main()
-  local traceroute = require "traceroute"
-  local real = os.getenv("CLOUDFLARE_API_TOKEN") and os.getenv("CLOUDFLARE_ACCOUNT_ID")
-  local result, err = (real and ask_cloudflare or ask_stand_in)(traceroute)
+-- Prints what a call returned; whether all of it is good.
+local function show(result, err, info)
   if result then
-    print(demo.draw(result))
+    print(result)
   end
-  if err then
+  for _, message in ipairs(info[1] and info[1].messages or {}) do
+    io.stderr:write(message.message, "\n")
+    err = err or ""
+  end
+  if err and err ~= "" then
     io.stderr:write(tostring(err), "\n")
   end
   return not err
 end
 
-if ... ~= "spec.support.demo" then
-  os.exit(demo.main())
+local function ask(base_url, ca_file, targets)
+  return show(require("traceroute").create(ACCOUNT, targets, {
+    base_url = base_url, ca_file = ca_file, token = TOKEN, retries = 0,
+  }))
 end
 
-return demo
+local function ask_cloudflare()
+  local targets = words(os.getenv("TARGET") or "1.1.1.1")
+  print("Asking Cloudflare for traceroutes to " .. table.concat(targets, ", ") .. ".\n")
+  return show(require("traceroute").create(os.getenv("CLOUDFLARE_ACCOUNT_ID"), targets))
+end
+
+-- Calls `use` with a running colo, which is ended in any case.
+local function with_colo(options, use)
+  local running = require("spec.support.colo").start(options)
+  local called, good = pcall(use, running)
+  running:stop()
+  assert(called, good)
+  return good
+end
+
+local function ask_here()
+  local targets = words(os.getenv("TARGET") or "127.0.0.1")
+  return with_colo({ config = CONFIG:format("true", "true") }, function(running)
+    print(("Asking a colo of one's own, nginx at %s, for traceroutes to %s.\n"):format(
+      running.base_url, table.concat(targets, ", ")))
+    return ask(running.base_url, running.ca_file, targets)
+  end)
+end
+
+local function ask_in(net)
+  local host = require "spec.support.host"
+  local targets = {}
+  for i, name in ipairs(LAB_TARGETS) do
+    targets[i] = net:address(name, 4)
+  end
+  local options = {
+    config = CONFIG:format("false", "false"),
+    under = net:prefix("source"),
+    address = net:address("source", 4),
+    port = PORT,
+  }
+  return with_colo(options, function(running)
+    print(("Asking a colo of one's own, nginx at %s in a lab of network namespaces, for traceroutes to %s.\n"):format(
+      running.base_url, table.concat(targets, ", ")))
+    local said, status = host.run(net:prefix("source") .. ("%s %s ask %s %s %s 2>&1"):format(host.quote(arg[-1]),
+      host.quote(arg[0]), host.quote(running.base_url), host.quote(running.ca_file),
+      host.quote(table.concat(targets, ","))))
+    io.write(said)
+    return status == 0
+  end)
+end
+
+local function main()
+  if arg[1] == "ask" then
+    return ask(arg[2], arg[3], words(arg[4]))
+  elseif os.getenv("CLOUDFLARE_API_TOKEN") and os.getenv("CLOUDFLARE_ACCOUNT_ID") then
+    return ask_cloudflare()
+  end
+  package.path = (arg[0]:match("^(.*/)") or "./") .. "../../?.lua;" .. package.path
+  require("spec.support.host").clean_environment()
+  local lab = require "spec.support.lab"
+  if os.getenv("TARGET") or not lab.available() then
+    return ask_here()
+  end
+  local net = lab.start()
+  local called, good = pcall(ask_in, net)
+  net:stop()
+  assert(called, good)
+  return good
+end
+
+os.exit(main() and 0 or 1)

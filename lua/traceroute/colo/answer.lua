@@ -37,19 +37,19 @@ function answer.refuse(refusal)
 end
 
 --- Begins a good answer; its first bytes go out now.
----@param asked table labels: the targets' names; colos: as many results come for each
+---@param asked table targets; colos: as many results come for each
 function answer.stream(asked)
   local waiting, missing = {}, {}
-  for i in ipairs(asked.labels) do
+  for i in ipairs(asked.targets) do
     waiting[i], missing[i] = {}, #asked.colos
   end
   ngx.header.content_type = "application/json"
   local self = setmetatable({
-    labels = asked.labels,
+    names = asked.targets,
     waiting = waiting, -- results not written yet, as JSON
     missing = missing, -- how many are not there yet
     open = nil,        -- the target being written
-    targets = 0,       -- begun
+    begun = 0,         -- targets
     colos = 0,         -- written of the open one
   }, Stream)
   ngx.print '{"result":['
@@ -96,9 +96,9 @@ function Stream:put(target, result)
       if not self.open then
         break
       end
-      parts[#parts + 1] = ('%s{"target":%s,"colos":['):format(self.targets > 0 and "," or "",
-        encode(self.labels[self.open]))
-      self.targets, self.colos = self.targets + 1, 0
+      parts[#parts + 1] = ('%s{"target":%s,"colos":['):format(self.begun > 0 and "," or "",
+        encode(self.names[self.open]))
+      self.begun, self.colos = self.begun + 1, 0
     end
     write_open(self, parts)
   until self.open

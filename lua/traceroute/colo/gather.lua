@@ -176,7 +176,7 @@ end
 local function settle(self, task, out, deliver)
   local is_read = true
   for _, one in ipairs(out) do
-    note(self, ("%s from %s"):format(self.asked.labels[one.target], task.name), one.code)
+    note(self, ("%s from %s"):format(self.asked.targets[one.target], task.name), one.code)
     is_read = deliver(one.target, one.result) and is_read
   end
   note(self, nil, nil, out.messages)

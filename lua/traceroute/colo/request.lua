@@ -104,12 +104,11 @@ local function read_targets(body, config)
   elseif #targets > config.max_targets then
     return bad(1003, ("more than %d targets"):format(config.max_targets), "/targets")
   end
-  local canonical, err = core.vet_targets(targets)
-  if not canonical then
+  local each_once, err = core.vet_targets(targets)
+  if not each_once then
     return bad(1002, err.message, pointer(err.path))
   end
-  -- Answered under the names they were asked by, unless one was asked for twice.
-  return canonical, #canonical == #targets and targets or canonical
+  return each_once
 end
 
 -- Names in the order asked for; all that there are when none is named.
@@ -165,8 +164,8 @@ local function read_options(body, config)
   return options
 end
 
---- What the body asks for: `targets` as they are probed, `labels` as they were written, `colos` by name, `options`;
---- nil and a refusal otherwise.
+--- What the body asks for: `targets`, each once and as it was written, `colos` by name, `options`; nil and a refusal
+--- otherwise.
 function request.body(config)
   local text, refusal = read_text()
   if not text then
@@ -178,9 +177,9 @@ function request.body(config)
     return nil, refusal
   end
   local asked = {}
-  asked.targets, asked.labels = read_targets(body, config)
+  asked.targets, refusal = read_targets(body, config)
   if not asked.targets then
-    return nil, asked.labels
+    return nil, refusal
   end
   asked.colos, refusal = read_colos(body, config)
   if not asked.colos then
