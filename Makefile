@@ -105,6 +105,11 @@ test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= S
 	@.ci/deps test
 	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
 
+bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=1000
+	@.ci/deps test
+	@$(submake) build
+	@eval "$$($(submake) -s env)" && RATE=$(RATE) $(LUA) spec/bench/probe.lua
+
 unit: $(UNIT_TESTS)
 objects: $(OBJECTS)
 
@@ -175,5 +180,5 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test unit objects lint $(LINTS:%=lint-%) install uninstall clean help FORCE
+.PHONY: build env deps demo test bench-probe unit objects lint $(LINTS:%=lint-%) install uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -7,6 +7,7 @@ local META = host.read(host.root() .. "/lua/traceroute/meta.lua")
 
 local CLASSES = {
   options = "Options",
+  probe_options = "ProbeOptions",
   node = "Node",
   hop = "Hop",
   colo = "Colo",

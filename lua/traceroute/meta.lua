@@ -27,6 +27,30 @@
 ---@field on_progress? fun(progress: traceroute.Progress): boolean? false ends the call
 ---@field validate? "strict"|"lenient"|false default "strict"
 
+---@class traceroute.ProbeOptions
+---@field max_ttl? integer 0 to 64 hops; default 15
+---@field packet_type? "icmp"|"tcp"|"udp" default "icmp"
+---@field packets_per_ttl? integer 0 to 10; default 3
+---@field port? integer 0 to 65535; TCP, UDP: destination; default 0: 80 for TCP, 33434 for UDP
+---@field wait_time? integer 1 to 5 seconds for the answer to a probe; default 1
+---@field family? "any"|"ipv4"|"ipv6" of names that have both; default "any": IPv4 first
+---@field rate? number packets a second at most; default 200
+---@field gap? integer 0 to 64 silent hops in a row that end a trace; 0: none do; default 5
+---@field resolve? boolean names of nodes by DNS; default true
+---@field asn? boolean AS numbers by DNS; default true
+---@field asn_zone? string default origin.asn.cymru.com
+---@field asn6_zone? string default origin6.asn.cymru.com
+---@field dns_servers? string addresses with commas between; default the system's
+---@field dns_timeout? number seconds for one question; default 3
+---@field timeout? number seconds for all of it; default by the other options
+---@field colo? string what this vantage point is called; default this host's name
+---@field city? string where it is; default none
+---@field on_progress? fun(progress: traceroute.ProbeProgress): boolean? false ends it
+
+---@class traceroute.ProbeProgress
+---@field targets integer
+---@field targets_done integer
+
 ---@class traceroute.Progress
 ---@field requests integer
 ---@field requests_done integer
