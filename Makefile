@@ -113,6 +113,11 @@ bench-nginx: ## what calls in flight cost the other requests of an nginx worker;
 	@$(submake) build LUA=luajit
 	@eval "$$($(submake) -s env LUA=luajit)" && luajit spec/bench/nginx.lua
 
+bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=1000
+	@.ci/deps test
+	@$(submake) build
+	@eval "$$($(submake) -s env)" && RATE=$(RATE) $(LUA) spec/bench/probe.lua
+
 unit: $(UNIT_TESTS)
 objects: $(OBJECTS)
 
@@ -212,6 +217,6 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test bench-nginx unit objects lint $(LINTS:%=lint-%) install install-command \
-  uninstall clean help FORCE
+.PHONY: build env deps demo test bench-nginx bench-probe unit objects lint $(LINTS:%=lint-%) install \
+  install-command uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -7,9 +7,12 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STANDARD 3 /* descriptors below are the child's standard ones */
+
+#define EXIT_PAUSES 50 /* of a millisecond */
 
 extern char **environ;
 
@@ -113,10 +116,15 @@ int tr_child_start(struct tr_child *child, const char *program) {
 
 /* Somebody else may reap all children of the process, as nginx does: then the number may be another
 ** process's, so a kill comes only while it is surely our child. */
-int tr_child_stop(struct tr_child *child) {
+int tr_child_stop(struct tr_child *child, int is_ending) {
+  static const struct timespec pause = {0, 1000000};
   int status = -1;
   if (child->pid) {
     pid_t ended = waitpid(child->pid, &status, WNOHANG);
+    for (int i = 0; is_ending && ended == 0 && i < EXIT_PAUSES; i++) {
+      (void)nanosleep(&pause, NULL);
+      ended = waitpid(child->pid, &status, WNOHANG);
+    }
     if (ended == 0) {
       (void)kill(child->pid, SIGKILL);
       while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)

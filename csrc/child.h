@@ -16,8 +16,9 @@ void tr_child_init(struct tr_child *child);
 ** three, and no signal blocked or ignored. 0, or an errno, and nothing runs. */
 int tr_child_start(struct tr_child *child, const char *program);
 
-/* Ends it, whatever it does, and closes the pipes. Its status as waitpid(2) has it if it had ended
+/* Ends it, whatever it does, and closes the pipes. `is_ending`: its output has ended, so it is given
+** the few milliseconds that the rest of an exit takes. Its status as waitpid(2) has it if it ended
 ** by itself, or -1: we ended it, or somebody else knows. Idempotent. */
-int tr_child_stop(struct tr_child *child);
+int tr_child_stop(struct tr_child *child, int is_ending);
 
 #endif

@@ -65,14 +65,14 @@ static uint32_t pipe_token(const struct tr_vantage *v, int i) {
 /* ---- the child's end ---- */
 
 /* Its status, as tr_child_stop has it. */
-static int stop_child(struct tr_vantage *v) {
+static int stop_child(struct tr_vantage *v, int is_ending) {
   if (!v->child.pid) return -1;
   tr_timer_stop(&v->flush);
   tr_timer_stop(&v->patience);
   tr_watch_stop(v->reactor, &v->from);
   tr_watch_stop(v->reactor, &v->complaints);
   v->is_known = 0;
-  int status = tr_child_stop(&v->child);
+  int status = tr_child_stop(&v->child, is_ending);
   tr_buffer_clear(&v->out);
   v->line_length = 0;
   v->line_is_long = 0;
@@ -119,7 +119,7 @@ static void bury(struct tr_vantage *v) {
   int was_known = v->is_known;
   take_complaints(v); /* they may be behind its end */
   tr_excerpt(said, sizeof said, v->complaint, v->complaint_length);
-  int status = stop_child(v);
+  int status = stop_child(v, 1);
   if (!*said && status >= 0 && WIFSIGNALED(status))
     snprintf(said, sizeof said, "signal %d", WTERMSIG(status));
   else if (!*said && status >= 0)
@@ -140,7 +140,7 @@ static void bury(struct tr_vantage *v) {
 static void dismiss(void *arg) {
   struct tr_vantage *v = arg;
   struct tr_error error;
-  (void)stop_child(v);
+  (void)stop_child(v, 0);
   tr_error_clear(&error);
   tr_error_set(&error, TR_PERMISSION,
                "what is called mtr-packet here does not answer as mtr-packet 0.87 and later do; "
@@ -289,7 +289,7 @@ static int start_child(struct tr_vantage *v) {
     return 0;
   }
   status = errno;
-  (void)stop_child(v);
+  (void)stop_child(v, 0);
   return status;
 }
 
@@ -327,7 +327,7 @@ static const char key = 0;
 
 static void vantage_free(void *arg) {
   struct tr_vantage *v = arg;
-  (void)stop_child(v);
+  (void)stop_child(v, 0);
   tr_buffer_cleanup(&v->out);
   tr_free(v);
 }

@@ -31,6 +31,7 @@ describe("the arguments of a probe", function()
     packet_type = { "choice" }, family = { "choice" },
     asn_zone = { "string", 1, 200 }, asn6_zone = { "string", 1, 200 }, dns_servers = { "string", 1, 1024 },
     colo = { "string", 1, 64 }, city = { "string", 1, 128 },
+    allow = { "networks" }, deny = { "networks" }, -- networks_spec has what is in them
   }
 
   it("are those of the list", function()
@@ -48,7 +49,8 @@ describe("the arguments of a probe", function()
     it("have a type: " .. name, function()
       local kind = expected[1]
       for _, value in ipairs { {}, true, "text", 1.5, print } do
-        local fits = ({ boolean = "boolean", ["function"] = "function", string = "string", number = "number" })[kind]
+        local fits = ({ boolean = "boolean", ["function"] = "function", string = "string", number = "number",
+          networks = "table" })[kind]
         if type(value) ~= fits then
           local err = refused("127.0.0.1", { [name] = value })
           assert.equal(name, err.path, type(value))
