@@ -249,8 +249,8 @@ describe("a probe in the lab", function()
       { "udp", 4433, 4433 }, { "tcp", 4433, 4433 }, { "udp", 0, 33434 }, { "tcp", 0, 80 },
     } do
       local kind, port, expected = case[1], case[2], case[3]
-      net:exec("plain", ("nft flush chain inet probe_spec c; nft add rule inet probe_spec c %s dport %d counter"):format(
-        kind, expected))
+      local rule = ("nft add rule inet probe_spec c %s dport %d counter"):format(kind, expected)
+      net:exec("plain", "nft flush chain inet probe_spec c; " .. rule)
       assert.equal(6, #one(plain, { packet_type = kind, port = port, packets_per_ttl = 1 }).hops)
       local packets = net:exec("plain", "nft list table inet probe_spec"):match("counter packets (%d+)")
       assert.is_true(tonumber(packets) >= 1, kind .. " " .. port)
@@ -421,8 +421,13 @@ describe("a probe in the lab", function()
     end
 
     local COMMANDS = {
-      traceroute = { icmp = "traceroute -n -I -q 1 %s", udp = "traceroute -n -q 1 %s", tcp = "traceroute -n -T -q 1 %s" },
-      mtr = { icmp = "mtr -n -r -c 1 -i 0.1 -G 0.3 %s", udp = "mtr -n -r -c 1 -i 0.1 -G 0.3 -u %s", tcp = "mtr -n -r -c 1 -i 0.1 -G 0.3 -T -P 80 %s" },
+      traceroute = {
+        icmp = "traceroute -n -I -q 1 %s", udp = "traceroute -n -q 1 %s", tcp = "traceroute -n -T -q 1 %s",
+      },
+      mtr = {
+        icmp = "mtr -n -r -c 1 -i 0.1 -G 0.3 %s", udp = "mtr -n -r -c 1 -i 0.1 -G 0.3 -u %s",
+        tcp = "mtr -n -r -c 1 -i 0.1 -G 0.3 -T -P 80 %s",
+      },
       scamper = {
         icmp = "scamper -c 'trace -P icmp-paris' -i %s", udp = "scamper -c 'trace -P udp-paris' -i %s",
         tcp = "scamper -c 'trace -P tcp' -i %s",

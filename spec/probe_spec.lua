@@ -100,7 +100,9 @@ describe("the arguments of a probe", function()
   end)
 
   it("name targets as for create", function()
-    for _, targets in ipairs { {}, "", "a b", "https://example.com/", { "127.0.0.1", 5 }, { "127.0.0.1", "300.1.1.1" } } do
+    for _, targets in ipairs {
+      {}, "", "a b", "https://example.com/", { "127.0.0.1", 5 }, { "127.0.0.1", "300.1.1.1" },
+    } do
       local _, same = traceroute.create("account", targets, { token = "x" })
       assert.same(same, refused(targets))
     end
@@ -161,7 +163,8 @@ describe("a probe", function()
 
   it("of this machine reaches it", function()
     for _, kind in ipairs { "icmp", "udp", "tcp" } do
-      local result, err = traceroute.probe("127.0.0.1", { packet_type = kind, asn = false, resolve = false, colo = "me" })
+      local result, err = traceroute.probe("127.0.0.1",
+        { packet_type = kind, asn = false, resolve = false, colo = "me" })
       assert.is_nil(err)
       assert.equal("me", result[1].colos[1].colo.name)
       assert.equal(1, #result[1].colos[1].hops)

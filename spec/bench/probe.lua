@@ -85,7 +85,7 @@ end
 local function run(count)
   local list, file = list_of(count)
   local per_target = HOPS * PACKETS
-  print(("\n%d target%s, %d hops, %d packets, %d packets/s"):format(count, count == 1 and "" or "s", HOPS, PACKETS, RATE))
+  print(("\ntargets: %d, %d hops, %d packets, %d packets/s"):format(count, HOPS, PACKETS, RATE))
   row("", "wall s", "CPU s", "probes", "us/probe", "MiB")
   local said = child:run(SURVEY:format(RATE, count, PACKETS, file), net:prefix("source"))
   local wall, own, theirs, sent, lost, memory, other = said:match(
