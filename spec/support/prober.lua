@@ -76,8 +76,9 @@ function prober.start()
   local core = assert(package.searchpath and package.searchpath("traceroute.core", package.cpath)
     or package.cpath:match("([^;]*)%?%.so"))
   core = core:find("core%.so$") and core or core .. "traceroute/core.so"
+  local root, its_core = host.quote(host.root()), host.quote(core)
   local _, status = host.run(("cp -r %s/lua %s && mkdir %s/traceroute && cp %s %s/traceroute/core.so && "
-    .. "chmod -R a+rX %s"):format(host.quote(host.root()), directory, directory, host.quote(core), directory, directory))
+    .. "chmod -R a+rX %s"):format(root, directory, directory, its_core, directory, directory))
   assert(status == 0)
   return setmetatable({ directory = directory, count = 0 }, Prober)
 end
