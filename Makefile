@@ -2,6 +2,7 @@
 #
 #   make LUA=luajit           lua5.1 to lua5.4, or luajit: the name of its program and pkg-config file
 #   make CC=clang CFLAGS=-O3  CPPFLAGS, CFLAGS and LDFLAGS come on top of what the sources need
+#   make V=1                  shows each command
 #   make SANITIZE=1           with the address and undefined behaviour sanitizers
 #
 # Each Lua has its own directory under build/, so that none meets another's objects.
@@ -47,33 +48,36 @@ LINK := $(CC) -shared -pthread -Wl,-z,nodelete -Wl,-z,relro,-z,now $(SANITIZERS)
 quote   = '$(subst ','\'',$1)'
 submake = $(MAKE) --no-print-directory
 
+# What is made, and with V=1 how.
+say = $(if $(V),,@echo '  $@' && )
+
 ##@ Building
 
 build: $(CORE) ## build the core for LUA (lua5.4); the default target
 
 $(CORE): $(OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $(OBJECTS) $(CURL_LIBS) $(CARES_LIBS) -lm
+	$(say)$(LINK) -o $@ $(OBJECTS) $(CURL_LIBS) $(CARES_LIBS) -lm
 
 # A room that knows no Lua does not get to see Lua's headers.
 $(OUT)/csrc/%.o: csrc/%.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(if $(filter $*,$(NO_LUA_ROOMS)),,$(LUA_CFLAGS)) -MMD -MP -c -o $@ $<
+	$(say)$(COMPILE) $(if $(filter $*,$(NO_LUA_ROOMS)),,$(LUA_CFLAGS)) -MMD -MP -c -o $@ $<
 
 $(OUT)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(CMOCKA) -lm
+	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(CMOCKA) -lm
 
 $(OUT)/unit/test_trace_network: $(OUT)/unit/network.o
 $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
+	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
 # What spec/names_spec.lua talks to.
 NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names reactor resolver)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm
+	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm
 
 # What everything is made with: when it changes, everything is made again.
 $(OUT)/flags: FORCE
