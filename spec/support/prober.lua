@@ -77,7 +77,8 @@ function prober.start()
     or package.cpath:match("([^;]*)%?%.so"))
   core = core:find("core%.so$") and core or core .. "traceroute/core.so"
   local _, status = host.run(("cp -r %s/lua %s && mkdir %s/traceroute && cp %s %s/traceroute/core.so && "
-    .. "chmod -R a+rX %s"):format(host.quote(host.root()), directory, directory, host.quote(core), directory, directory))
+    .. "chmod -R a+rX %s"):format(
+      host.quote(host.root()), directory, directory, host.quote(core), directory, directory))
   assert(status == 0)
   return setmetatable({ directory = directory, count = 0 }, Prober)
 end
