@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "vantage.h"
@@ -205,20 +206,24 @@ static unsigned count_nodes(const struct tr_trace_result *trace) {
 static void look_up(struct survey *survey, struct tr_trace_result *trace) {
   struct tr_sight *sight = tr_calloc(sizeof *sight);
   struct lookup *lookup = tr_calloc(sizeof *lookup);
-  if (!sight || !lookup) {
-    tr_trace_result_free(trace);
-    tr_free(sight);
+  unsigned nodes = count_nodes(trace);
+  if (sight) {
+    sight->target = trace->id;
+    sight->trace = trace;
+    sight->nodes = nodes;
+    sight->name = tr_calloc(sizeof *sight->name * (nodes + 1));
+    sight->asn = tr_calloc(sizeof *sight->asn * (nodes + 1));
+  }
+  struct asked *asked = tr_calloc(sizeof *asked * (2 * nodes + 1));
+  /* What cannot be handed out whole is not handed out: the survey ends for want of memory. */
+  if (!sight || !lookup || !asked || !sight->name || !sight->asn) {
+    if (!sight) tr_trace_result_free(trace);
+    sight_free(sight);
     tr_free(lookup);
+    tr_free(asked);
     survey->is_short = 1;
     return;
   }
-  sight->target = trace->id;
-  sight->trace = trace;
-  sight->nodes = count_nodes(trace);
-  sight->name = tr_calloc(sizeof *sight->name * (sight->nodes + 1));
-  sight->asn = tr_calloc(sizeof *sight->asn * (sight->nodes + 1));
-  struct asked *asked = tr_calloc(sizeof *asked * (2 * sight->nodes + 1));
-  if (!sight->name || !sight->asn || !asked) survey->is_short = 1;
   *lookup = (struct lookup){survey, sight, asked, 1, survey->lookups, &survey->lookups};
   if (lookup->next) lookup->next->link = &lookup->next;
   survey->lookups = lookup;
@@ -261,6 +266,15 @@ static void forget_resolving(struct survey *survey) {
   survey->resolving = 0;
 }
 
+/* Names that were still to come are left out. */
+static void drop_lookups(struct survey *survey) {
+  while (survey->lookups) {
+    struct tr_sight *sight = survey->lookups->sight;
+    lookup_free(survey->lookups);
+    hand_out(survey, sight);
+  }
+}
+
 /* Ends all that has begun with what is known of it. */
 static void abandon(struct survey *survey, const struct tr_error *error) {
   if (survey->is_over || survey->error.kind != TR_NONE) return;
@@ -268,6 +282,7 @@ static void abandon(struct survey *survey, const struct tr_error *error) {
   forget_resolving(survey);
   tr_trace_abort(survey->trace, tr_clock());
   collect(survey);
+  drop_lookups(survey);
   soon(survey);
 }
 
@@ -356,6 +371,7 @@ static void on_deadline(void *arg) {
 static void start(struct tr_source *source) {
   struct survey *survey = (struct survey *)source;
   struct tr_error error;
+  if (survey->is_over) return;
   const struct tr_names_options names = {
       .timeout = survey->plan.dns_timeout,
       .origin_zone = survey->plan.asn_zone,
@@ -364,6 +380,8 @@ static void start(struct tr_source *source) {
   };
   survey->vantage = tr_vantage_get(source->reactor);
   survey->names = tr_names_get(source->reactor, &names);
+  survey->plan.trace.seed =
+      (uint32_t)getpid() * UINT32_C(2246822519) ^ (uint32_t)(tr_clock() * 1e6);
   survey->trace = tr_trace_new(&survey->plan.trace);
   if (!survey->vantage || !survey->names || !survey->trace) {
     survey->is_short = 1;
@@ -382,16 +400,13 @@ static void start(struct tr_source *source) {
 static void cancel(struct tr_source *source, const char *message) {
   struct survey *survey = (struct survey *)source;
   struct tr_error error;
-  if (!survey->trace || survey->is_over) return;
+  if (survey->is_over) return;
   tr_error_clear(&error);
   tr_error_set(&error, TR_CANCELLED, "%s", message);
-  abandon(survey, &error);
-  /* Names that were still to come are left out. */
-  while (survey->lookups) {
-    struct tr_sight *sight = survey->lookups->sight;
-    lookup_free(survey->lookups);
-    hand_out(survey, sight);
-  }
+  if (survey->trace)
+    abandon(survey, &error);
+  else
+    survey->error = error; /* it was never started */
   end(survey);
 }
 

@@ -353,10 +353,11 @@ static struct target *choose(struct tr_trace *t, unsigned *ttl) {
 }
 
 /* One port for all probes to a target, so that balancers which look at ports send them all one
-** way; the same in each run, so that runs can be compared. Neighbouring ids get ports far apart,
-** and none is among those that Linux gives to others' connections (from 32768). */
-static unsigned local_port(uint32_t id) {
-  uint64_t hash = (uint32_t)(id * UINT32_C(2654435769));
+** way. Mixed with the seed, since mtr-packet tells whose an answer is by target, ports and a number
+** that begins alike in each process. Neighbouring ids get ports far apart, and none is among those
+** that Linux gives to others' connections (from 32768). */
+static unsigned local_port(uint32_t id, uint32_t seed) {
+  uint64_t hash = (uint32_t)((id ^ seed) * UINT32_C(2654435769));
   return 1024 + (unsigned)(hash * (32768 - 1024) >> 32);
 }
 
@@ -367,7 +368,8 @@ static void launch(struct tr_trace *t, struct target *target, unsigned ttl, doub
   probe->to = &result->address;
   probe->ttl = ttl;
   probe->port = t->options.port;
-  probe->local_port = t->options.protocol == TR_PROTOCOL_UDP ? local_port(result->id) : 0;
+  probe->local_port =
+      t->options.protocol == TR_PROTOCOL_UDP ? local_port(result->id, t->options.seed) : 0;
   if (target->began < 0) target->began = now;
   t->due = fmax(t->due, now) + 1 / t->options.rate;
   t->counts.sent++;

@@ -42,6 +42,7 @@ struct tr_trace_options {
   double wait_time;         /* seconds after which a probe is lost */
   double rate;              /* packets a second at most, for all targets together; from 0.01 */
   unsigned in_flight;       /* probes out at once at most, for all targets together; from 1 */
+  uint32_t seed;            /* of local ports: two processes that trace one target need two */
   unsigned gap;             /* silent hops in a row after which a target is given up; 0: never */
 };
 

@@ -271,6 +271,22 @@ describe("a colo", function()
     }, said)
   end)
 
+  it("writes each of many targets, however long, where nginx does not cut it off", function()
+    local before, targets = #here:lines(), {}
+    for i = 1, 10 do
+      targets[i] = ("%s.%s.%s.t%d.invalid"):format(("a"):rep(63), ("b"):rep(63), ("c"):rep(63), i)
+    end
+    create(here, targets, { max_ttl = 1 })
+    local lines = worker.await(function()
+      local all = here:lines()
+      return #all == before + 3 and all
+    end)
+    local log = table.concat(lines, "\n", before + 1)
+    for i = 1, 10 do
+      assert.truthy(log:find(targets[i], 1, true), i)
+    end
+  end)
+
   it("writes a line for each request, and no credential", function()
     local before = #here:lines()
     create(here, { "127.0.0.1", "192.168.0.1" }, { max_ttl = 3 })
@@ -281,9 +297,9 @@ describe("a colo", function()
       return #all == before + 3 and all
     end)
     for i, expected in ipairs {
-      "status=200 outcome=partial%(1%) seconds=%d+%.%d+ colos=ams01 targets=127.0.0.1,192.168.0.1$",
-      "status=403 outcome=refused seconds=%d+%.%d+ colos=%- targets=%-$",
-      "status=401 outcome=refused seconds=%d+%.%d+ colos=%- targets=%-$",
+      "status=200 outcome=partial%(1%) seconds=%d+%.%d+ targets=127.0.0.1,192.168.0.1 colos=ams01$",
+      "status=403 outcome=refused seconds=%d+%.%d+ targets=%- colos=%-$",
+      "status=401 outcome=refused seconds=%d+%.%d+ targets=%- colos=%-$",
     } do
       assert.matches("^account=" .. ACCOUNT .. " client=127.0.0.1 " .. expected, lines[before + i])
     end

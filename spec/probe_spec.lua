@@ -387,8 +387,8 @@ describe("a probe", function()
   end)
 
   it("leaks nothing that valgrind would see", function()
-    if host.run("command -v valgrind") == "" then
-      pending("valgrind is not installed")
+    if os.getenv("LD_PRELOAD") or host.run("command -v valgrind") == "" then
+      pending("valgrind is not installed, or a sanitizer is in its place")
       return
     end
     local said, status = child:run(QUICK .. [[

@@ -165,7 +165,11 @@ local function trace(system, args, targets)
   end
   local opts = call_options(args)
   local watched = not args.quiet and system.is_terminal(2)
-  if watched and not args.here then
+  if watched and args.here then
+    opts.on_progress = function(progress)
+      system.err(("\r%d of %d targets\27[K"):format(progress.targets_done, progress.targets))
+    end
+  elseif watched then
     opts.on_progress = function(progress)
       system.err(("\r%d of %d requests, %d paths\27[K"):format(progress.requests_done, progress.requests,
         progress.colos))

@@ -51,7 +51,7 @@
 ---@field timeout? number seconds for all; default by the options
 ---@field colo? string what this vantage point is called; default this host's name
 ---@field city? string default none
----@field allow? string[] networks that may be probed, checked after resolution; default all
+---@field allow? string[] networks besides public ones that may be probed, checked after resolution; default all
 ---@field deny? string[] networks that may not be probed; default none
 ---@field on_progress? fun(progress: traceroute.ProbeProgress): boolean? false ends it
 
