@@ -43,14 +43,14 @@ end
 -- The names keep their order, and whoever reads the log is never shown a credential.
 -- nginx cuts a line of its log at 2 kB, which nobody may use to hide a target.
 local TARGETS_IN_A_LINE = 4
+local LINE = "traceroute: account=%s client=%s status=%d outcome=%s seconds=%.3f targets=%s colos=%s"
 
 local function log_line(entry)
   local targets = entry.targets or { "-" }
   for first = 1, #targets, TARGETS_IN_A_LINE do
     local last = math.min(first + TARGETS_IN_A_LINE - 1, #targets)
-    ngx.log(ngx.NOTICE, ("traceroute: account=%s client=%s status=%d outcome=%s seconds=%.3f targets=%s colos=%s"):format(
-      entry.account or "-", entry.client or "-", entry.status, entry.outcome, entry.seconds,
-      table.concat(targets, ",", first, last), table.concat(entry.colos or { "-" }, ",")))
+    ngx.log(ngx.NOTICE, LINE:format(entry.account or "-", entry.client or "-", entry.status, entry.outcome,
+      entry.seconds, table.concat(targets, ",", first, last), table.concat(entry.colos or { "-" }, ",")))
   end
 end
 
