@@ -172,8 +172,8 @@ static void run_close(void *arg) {
 
 /* ---- in the owner's thread ---- */
 
-/* A listening socket without a name: whoever may look into /proc/self/fd of this process, that
-** is this process, can connect to it, and no file is left behind. */
+/* A listening socket without a name, so that no file is left behind. Processes of the same user may
+** still reach it through /proc, as they may trace this one: at worst they wait for, or end, a call. */
 static int listen_nameless(const char *parent, int *handle) {
   struct sockaddr_un address;
   char directory[64];
