@@ -37,8 +37,10 @@ struct tr_collector *tr_collector_hold(lua_State *L) {
 
 static void step(lua_State *L, struct tr_collector *c) {
   if (!lua_gc(L, LUA_GCSTEP, 0)) return;
+  int pause = lua_gc(L, LUA_GCSETPAUSE, 0); /* the script's own: there is no other way to ask */
+  (void)lua_gc(L, LUA_GCSETPAUSE, pause);
   c->is_collecting = 0;
-  c->next = count(L) / 2 * 3;
+  c->next = (int)((double)count(L) / 100 * pause);
 }
 
 void tr_collector_pace(lua_State *L, struct tr_collector *c) {

@@ -29,10 +29,10 @@ struct tr_door {
   struct tr_door *next, **link;
 };
 
-/* A connection. */
+/* A connection. It waits at one door after the other. */
 struct visitor {
   struct tr_watch watch;
-  struct tr_door *door; /* once it has said which */
+  struct tr_door *door; /* once it has said which, until that is closed */
   size_t length;
   char number[NUMBER_MAX];
 };
@@ -76,8 +76,7 @@ static int read_number(struct visitor *visitor) {
   if (!end) return visitor->length < sizeof visitor->number;
   *end = '\0';
   unsigned long number = strtoul(visitor->number, NULL, 10);
-  /* The door was opened before the number was told, but maybe not yet here. */
-  tr_thread_catch_up(house.thread);
+  visitor->length = 0;
   struct tr_door *door = house.doors;
   while (door && door->number != number)
     door = door->next;
@@ -92,6 +91,8 @@ static int read_number(struct visitor *visitor) {
 static void on_visitor(void *arg) {
   struct visitor *visitor = arg;
   char ignored[NUMBER_MAX];
+  /* The last door was closed and the next one opened before this was sent, but maybe not yet here. */
+  tr_thread_catch_up(house.thread);
   char *into = visitor->door ? ignored : visitor->number + visitor->length;
   size_t room = visitor->door ? sizeof ignored : sizeof visitor->number - visitor->length;
   ssize_t got = recv(visitor->watch.fd, into, room, MSG_DONTWAIT);
@@ -166,7 +167,7 @@ static void run_close(void *arg) {
   tr_outbox_set_bell(&door->source->outbox, (struct tr_bell){NULL, NULL});
   *door->link = door->next;
   if (door->next) door->next->link = door->link;
-  if (door->visitor) see_off(door->visitor);
+  if (door->visitor) door->visitor->door = NULL;
   tr_free(door);
 }
 

@@ -18,8 +18,10 @@
 #include "alloc.h"
 
 #define EVENTS_AT_ONCE 64
+#define EXACT_SECONDS 0.005 /* what is due sooner is waited for with the timerfd */
 #define ATTACHMENTS_MAX 4
 #define CONNECTIONS_KEPT 64 /* idle connections that stay open for later calls */
+#define STREAMS 32          /* of a connection: libcurl looks at each whenever one of them moves */
 
 struct attachment {
   const void *key;
@@ -34,16 +36,17 @@ struct tr_reactor {
   struct tr_reactor *next;
   int epoll;
   CURLM *multi;
-  double curl_due; /* when libcurl wants to be called, or below 0 */
-  double armed;    /* what the timerfd is set to, or below 0 */
-  struct tr_timer *timers;
-  struct tr_transfer *transfers; /* those that run */
-  struct tr_watch clock;         /* the timerfd */
-  struct epoll_event *events;    /* those of the running run that were not looked at yet */
+  double curl_due;                      /* when libcurl wants to be called, or below 0 */
+  double armed;                         /* what the timerfd is set to, or below 0 */
+  struct tr_timer *timers, *last_timer; /* in the order in which they are due */
+  struct tr_transfer *transfers;        /* those that run */
+  struct tr_watch clock;                /* the timerfd */
+  struct epoll_event *events;           /* those of the running run that were not looked at yet */
   int events_left;
   struct attachment attachments[ATTACHMENTS_MAX];
   int has_failures; /* of transfers, to be reported in the next run */
   int is_running;   /* in a run, at the end of which the timerfd is set anyway */
+  int is_polled;    /* somebody has the descriptor, and may wait for more than a run does */
 };
 
 /* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest
@@ -165,6 +168,7 @@ struct tr_reactor *tr_reactor_new(void) {
   curl_multi_setopt(r->multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(r->multi, CURLMOPT_TIMERDATA, r);
   curl_multi_setopt(r->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
+  curl_multi_setopt(r->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
   return r;
 }
 
@@ -211,10 +215,6 @@ int tr_reactor_is_ours(const struct tr_reactor *r) {
   return r->pid == getpid();
 }
 
-int tr_reactor_fd(const struct tr_reactor *r) {
-  return r->epoll;
-}
-
 void *tr_reactor_attached(const struct tr_reactor *r, const void *key) {
   for (int i = 0; i < ATTACHMENTS_MAX; i++)
     if (r->attachments[i].key == key) return r->attachments[i].thing;
@@ -231,20 +231,16 @@ int tr_reactor_attach(struct tr_reactor *r, const void *key, void *thing,
   return -1;
 }
 
-/* ---- timers: a list, since there is one for each request in flight, and few looks at it ---- */
+/* ---- timers ---- */
 
 static double next_due(const struct tr_reactor *r) {
   double due = r->curl_due;
   if (r->has_failures) return 0;
-  for (const struct tr_timer *timer = r->timers; timer; timer = timer->next)
-    if (due < 0 || timer->at < due) due = timer->at;
+  if (r->timers && (due < 0 || r->timers->at < due)) due = r->timers->at;
   return due;
 }
 
-/* The timerfd makes times visible to whoever polls the descriptor; set only when the next time
-** moved. */
-static void arm(struct tr_reactor *r) {
-  double due = next_due(r);
+static void set_clock(struct tr_reactor *r, double due) {
   if (due == r->armed) return;
   struct itimerspec spec;
   memset(&spec, 0, sizeof spec);
@@ -256,35 +252,50 @@ static void arm(struct tr_reactor *r) {
   if (timerfd_settime(r->clock.fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0) r->armed = due;
 }
 
-void tr_timer_stop(struct tr_timer *timer) {
-  if (!timer->link) return;
-  *timer->link = timer->next;
-  if (timer->next) timer->next->link = timer->link;
-  timer->link = NULL;
+/* Makes times visible to whoever polls the descriptor; a run knows them without it. */
+static void arm(struct tr_reactor *r) {
+  if (r->is_polled) set_clock(r, next_due(r));
 }
 
+int tr_reactor_fd(struct tr_reactor *r) {
+  r->is_polled = 1;
+  arm(r);
+  return r->epoll;
+}
+
+void tr_timer_stop(struct tr_timer *timer) {
+  struct tr_reactor *r = timer->reactor;
+  if (!r) return;
+  *(timer->before ? &timer->before->next : &r->timers) = timer->next;
+  *(timer->next ? &timer->next->before : &r->last_timer) = timer->before;
+  timer->reactor = NULL;
+}
+
+/* Nearly every timer is a deadline, and due after those that were set before: its place is looked
+** for from the end. */
 void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
   tr_timer_stop(timer);
+  struct tr_timer *before = r->last_timer;
+  while (before && before->at > at)
+    before = before->before;
   timer->at = at;
-  timer->next = r->timers;
-  timer->link = &r->timers;
-  if (timer->next) timer->next->link = &timer->next;
-  r->timers = timer;
+  timer->reactor = r;
+  timer->before = before;
+  timer->next = before ? before->next : r->timers;
+  *(before ? &before->next : &r->timers) = timer;
+  *(timer->next ? &timer->next->before : &r->last_timer) = timer;
   if (!r->is_running) arm(r);
 }
 
 static int fire_due(struct tr_reactor *r, double now) {
   int fired = 0;
-  for (;;) {
-    /* From the start each time: what fires may set and stop any timer. */
+  while (r->timers && r->timers->at <= now) {
     struct tr_timer *timer = r->timers;
-    while (timer && timer->at > now)
-      timer = timer->next;
-    if (!timer) return fired;
     tr_timer_stop(timer);
     timer->fire(timer->arg);
     fired = 1;
   }
+  return fired;
 }
 
 /* ---- transfers ---- */
@@ -456,11 +467,12 @@ static int advance(struct tr_reactor *r, struct epoll_event *events, int count) 
   return moved;
 }
 
-/* -1: as long as it takes. */
-static int wait_ms(const struct tr_reactor *r, double seconds) {
+/* -1: as long as it takes. Whole milliseconds are not exact enough for what is due soon. */
+static int wait_ms(struct tr_reactor *r, double seconds) {
   double due = next_due(r);
   if (due >= 0) {
     double left = due - tr_clock();
+    if (left > 0 && left < EXACT_SECONDS) set_clock(r, due);
     if (left < seconds) seconds = left;
   }
   if (seconds <= 0) return 0;

@@ -17,7 +17,8 @@ struct tr_timer {
   double at; /* tr_clock() seconds */
   void (*fire)(void *arg);
   void *arg;
-  struct tr_timer *next, **link; /* private */
+  struct tr_reactor *reactor; /* private, like the rest: set while it runs */
+  struct tr_timer *next, *before;
 };
 
 /* A transfer ended: `result` is its CURLcode. Embed it in what it belongs to. */
@@ -59,8 +60,8 @@ int tr_reactor_attach(struct tr_reactor *r, const void *key, void *thing,
 /* Whether the reactor was made by the running process: if not, it must not be touched. */
 int tr_reactor_is_ours(const struct tr_reactor *r);
 
-/* Readable when a run is worth taking. */
-int tr_reactor_fd(const struct tr_reactor *r);
+/* Readable when a run is worth taking; asked for by those alone who wait for it, since it costs. */
+int tr_reactor_fd(struct tr_reactor *r);
 
 enum { TR_RUN_MOVED, TR_RUN_IDLE, TR_RUN_INTERRUPTED };
 

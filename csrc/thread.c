@@ -140,6 +140,7 @@ struct tr_reactor *tr_thread_reactor(struct tr_thread *thread) {
 
 void tr_thread_post(struct tr_thread *thread, struct tr_task *task) {
   pthread_mutex_lock(&thread->lock);
+  int is_woken = thread->first != NULL; /* by who posted that, and it has not come yet */
   if (!task->queued && !thread->is_ending) {
     task->queued = 1;
     task->next = NULL;
@@ -147,5 +148,5 @@ void tr_thread_post(struct tr_thread *thread, struct tr_task *task) {
     thread->last = &task->next;
   }
   pthread_mutex_unlock(&thread->lock);
-  (void)eventfd_write(thread->wake.fd, 1);
+  if (!is_woken) (void)eventfd_write(thread->wake.fd, 1);
 }

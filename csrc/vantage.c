@@ -260,7 +260,7 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
   slot->token = probe->token;
   slot->is_out = 1;
   /* Commands of one run go out together. */
-  if (!v->flush.link) tr_timer_set(v->reactor, &v->flush, 0);
+  if (!v->flush.reactor) tr_timer_set(v->reactor, &v->flush, 0);
   return 0;
 }
 

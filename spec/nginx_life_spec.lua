@@ -22,6 +22,21 @@ local function all(list, count, field)
   return #list == count and found == count
 end
 
+-- As in the fourth column of /proc/net/unix.
+local LISTENING, CONNECTED = "00010000", "00000000"
+
+-- How many sockets bound below the directory have such flags.
+local function doorbells(directory, flags)
+  local count = 0
+  for line in host.read("/proc/net/unix"):gmatch("[^\n]+") do
+    local has, path = line:match("^%S+ %S+ %S+ (%S+) %S+ %S+ +%d+ (.+)$")
+    if has == flags and path:find(directory .. "/", 1, true) == 1 then
+      count = count + 1
+    end
+  end
+  return count
+end
+
 describe("what ends in nginx", function()
   local stand_in, nginx
 
@@ -248,8 +263,24 @@ describe("what ends in nginx", function()
     assert.equal(2, cjson.decode((nginx:get(path("/call", "ok")))).colos)
     local named = host.run(("ls -la --time-style=+ %s | wc -l"):format(host.quote(directory)))
     assert.equal(3, tonumber(named))
-    local _, bound = host.read("/proc/net/unix"):gsub(directory:gsub("%p", "%%%0") .. "/traceroute%-%w+/doorbell", "")
-    assert.equal(1, bound)
+    assert.equal(1, doorbells(directory, LISTENING))
+  end)
+
+  it("keeps its connection to the doorbell for the next call", function()
+    local directory = host.private_directory("traceroute-tmpdir")
+    host.run("chmod 1777 " .. host.quote(directory))
+    finally(function()
+      host.remove(directory)
+    end)
+    start { main = ("env TMPDIR=%s;"):format(directory) }
+    for _ = 1, 10 do
+      assert.equal(2, cjson.decode((nginx:get(path("/call", "ok")))).colos)
+    end
+    assert.equal(1, doorbells(directory, CONNECTED))
+    assert.same({ right = 100, wrong = {} }, cjson.decode((nginx:get(path("/many", "slow/500", { n = 100 })))))
+    assert.is_true(worker.await(function()
+      return doorbells(directory, CONNECTED) == 64
+    end))
   end)
 
   it("finds another place for its socket when TMPDIR is none", function()

@@ -23,6 +23,8 @@ local WAITING_PHASES = {
 -- Seconds beyond the job's own end, by which its thread has surely said so.
 local GRACE = 10
 local CONNECT_SECONDS = 5
+-- Connections to the doorbell that are kept for the next jobs, and for how long.
+local KEPT, KEPT_SECONDS = 64, 10
 -- Between two runs of decoding; 0 would not let nginx look at its sockets.
 local PAUSE_SECONDS = 0.001
 
@@ -86,7 +88,9 @@ function nginx.wait(job)
     return nil, "no connection to the transfer's thread (" .. err .. "); raise worker_connections", "connection"
   end
   local done, reason, kind = ring_until_done(job, socket)
-  socket:close()
+  if not (done and socket:setkeepalive(KEPT_SECONDS * 1000, KEPT)) then
+    socket:close()
+  end
   return done, reason, kind
 end
 

@@ -22,9 +22,8 @@ local function now()
   return tonumber(moment.seconds) * 1e3 + tonumber(moment.nanoseconds) / 1e6
 end
 
-local function call_until_stopped(wait, targets, opts)
+local function call_until_stopped(_, targets, opts)
   local shared = ngx.shared.load
-  ngx.sleep(wait)
   shared:incr("flying", 1, 0)
   while not shared:get("stop") do
     local _, err = traceroute.create("account", targets, opts)
@@ -37,16 +36,14 @@ local function call_until_stopped(wait, targets, opts)
   shared:incr("flying", -1)
 end
 
---- Keeps the query's `n` calls in flight, begun over `stagger` seconds.
+--- Keeps the query's `n` calls in flight, begun over `stagger` seconds, each as a request of its own: a timer is one.
 function load.start()
   local targets, opts = caller.query()
   local count, stagger = tonumber(ngx.var.arg_n), tonumber(ngx.var.arg_stagger)
   ngx.shared.load:delete("stop")
-  assert(ngx.timer.at(0, function()
-    for i = 1, count do
-      ngx.thread.spawn(call_until_stopped, stagger * i / count, targets, opts)
-    end
-  end))
+  for i = 1, count do
+    assert(ngx.timer.at(stagger * i / count, call_until_stopped, targets, opts))
+  end
 end
 
 function load.stop()
