@@ -17,9 +17,9 @@ CFLAGS     ?= -O2 -g
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
   trace_path replies networks
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange reactor thread doorbell resolver names \
-  child vantage survey
-CURL_ROOMS   := exchange reactor
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange url reactor thread doorbell resolver \
+  names child vantage survey
+CURL_ROOMS   := exchange reactor url
 
 OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)
 CORE          := $(OUT)/traceroute/core.so

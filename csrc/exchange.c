@@ -1,7 +1,6 @@
 /* exchange: one HTTP exchange through libcurl; see exchange.h. */
 #include "exchange.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "url.h"
 
 #if LIBCURL_VERSION_NUM < 0x074400
 #error "libcurl 7.68 or newer is needed"
@@ -425,26 +425,10 @@ static int set_trust(const struct tr_exchange *x) {
   return curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK ? 0 : -1;
 }
 
-static int is_loopback(const char *host) {
-  struct in_addr v4;
-  struct in6_addr v6;
-  char bare[64];
-  if (strcasecmp(host, "localhost") == 0) return 1;
-  if (inet_pton(AF_INET, host, &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  size_t length = strlen(host);
-  if (length < 3 || length >= sizeof bare || host[0] != '[') return 0;
-  memcpy(bare, host + 1, length - 2);
-  bare[length - 2] = '\0';
-  return inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 /* 0, or -1: no memory. What secrets depend on must not be left at a default. */
 static int set_options(struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
   const struct tr_endpoint *endpoint = x->endpoint;
-  /* Plain http is for loopback: through a proxy it would show the credentials to another
-  ** machine. */
-  int is_local = strncasecmp(endpoint->url, "http:", 5) == 0 && !endpoint->insecure;
   int failed = set_trust(x);
   failed |= curl_easy_setopt(easy, CURLOPT_URL, endpoint->url) != CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -454,7 +438,8 @@ static int set_options(struct tr_exchange *x) {
             CURLE_OK;
 #endif
   if (endpoint->proxy) failed |= curl_easy_setopt(easy, CURLOPT_PROXY, endpoint->proxy) != CURLE_OK;
-  if (is_local) failed |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") != CURLE_OK;
+  if (tr_url_is_direct(endpoint->url, endpoint->insecure))
+    failed |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, endpoint->user_agent) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK;
@@ -509,66 +494,6 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
   start_watch(x, r);
   return tr_reactor_start(r, &x->transfer);
-}
-
-/* ---- URLs ---- */
-
-static int url_part(CURLU *url, CURLUPart part, char *out, size_t size) {
-  char *text = NULL;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return 0;
-  int fits = strlen(text) < size;
-  snprintf(out, size, "%s", text);
-  curl_free(text);
-  return fits;
-}
-
-static const char *url_fault(const char *text, int insecure) {
-  char scheme[16], host[300], ignored[8];
-  CURLU *url = curl_url();
-  if (!url) return "out of memory";
-  const char *fault = NULL;
-  if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK)
-    fault = "not a URL; it looks like https://api.cloudflare.com/client/v4";
-  else if (!url_part(url, CURLUPART_SCHEME, scheme, sizeof scheme) ||
-           (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
-    fault = "must begin with https://";
-  else if (!url_part(url, CURLUPART_HOST, host, sizeof host))
-    fault = "has no usable host name";
-  else if (url_part(url, CURLUPART_USER, ignored, sizeof ignored) || strchr(text, '@'))
-    fault = "must not hold a user name; pass token, or email and key";
-  else if (strpbrk(text, "?#"))
-    fault = "must not hold a query or a fragment";
-  else if (strcmp(scheme, "http") == 0 && !insecure && !is_loopback(host))
-    fault =
-        "plain http would show the credentials to the network; use https, or say insecure = true";
-  curl_url_cleanup(url);
-  return fault;
-}
-
-int tr_exchange_check_url(const char *url, int insecure, struct tr_error *error) {
-  const char *fault = url_fault(url, insecure);
-  if (!fault) return 0;
-  tr_error_set(error, TR_INVALID_REQUEST, "%s", fault);
-  snprintf(error->path, sizeof error->path, "base_url");
-  return -1;
-}
-
-int tr_exchange_check_proxy(const char *text, struct tr_error *error) {
-  static const char *const known[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
-  char scheme[16] = "";
-  if (*text == '\0') return 0;
-  CURLU *url = curl_url();
-  int is_fine = url &&
-                curl_url_set(url, CURLUPART_URL, text,
-                             CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-                url_part(url, CURLUPART_SCHEME, scheme, sizeof scheme);
-  curl_url_cleanup(url);
-  for (size_t i = 0; is_fine && i < sizeof known / sizeof known[0]; i++)
-    if (strcmp(scheme, known[i]) == 0) return 0;
-  tr_error_set(error, TR_INVALID_REQUEST,
-               "not a proxy's URL; it looks like http://proxy.example:3128, or \"\" for none");
-  snprintf(error->path, sizeof error->path, "proxy");
-  return -1;
 }
 
 const char *tr_exchange_version(void) {

@@ -77,13 +77,6 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
 /* Valid once ended; the receiver may move its envelope out. */
 struct tr_report *tr_exchange_report(struct tr_exchange *x);
 
-/* Whether a base URL can be used: https, or http to a loopback address, or http with `insecure`;
-** no user name, query or fragment. 0, or -1 with a reason in *error (path base_url). */
-int tr_exchange_check_url(const char *url, int insecure, struct tr_error *error);
-
-/* Whether a proxy's URL can be used. 0, or -1 with a reason (path proxy). */
-int tr_exchange_check_proxy(const char *url, struct tr_error *error);
-
 /* "libcurl/7.88.1 …" */
 const char *tr_exchange_version(void);
 

@@ -9,6 +9,7 @@
 #include "options.h"
 #include "pace.h"
 #include "targets.h"
+#include "url.h"
 #include "version.h"
 
 #define ACCOUNT 1
@@ -265,7 +266,7 @@ static int read_url(lua_State *L, const char *account, struct tr_endpoint *endpo
   if (has_control(base))
     return refuse(error, TR_INVALID_REQUEST, "base_url", "holds a control character");
   endpoint->insecure = tr_options_flag(L, OPTS, "insecure", 0);
-  if (tr_exchange_check_url(base, endpoint->insecure, error) != 0) return -1;
+  if (tr_url_check(base, endpoint->insecure, error) != 0) return -1;
   size_t length = strlen(base);
   while (length && base[length - 1] == '/')
     length--;
@@ -295,7 +296,7 @@ static int read_transport(lua_State *L, struct tr_plan *plan, struct tr_error *e
   const char *proxy = tr_options_text(L, OPTS, "proxy"),
              *agent = tr_options_text(L, OPTS, "user_agent");
   const char *ca_file = tr_options_text(L, OPTS, "ca_file");
-  if (proxy && tr_exchange_check_proxy(proxy, error) != 0) return -1;
+  if (proxy && tr_url_check_proxy(proxy, error) != 0) return -1;
   if (proxy) endpoint->proxy = keep(L, tr_strdup(proxy));
   if (ca_file) endpoint->ca_file = keep(L, tr_strdup(ca_file));
   endpoint->user_agent = keep(L, tr_strdup(agent ? agent : "cloudflare-traceroute/" TR_VERSION));

@@ -70,6 +70,7 @@ build = {
         "csrc/trace.c",
         "csrc/trace_flight.c",
         "csrc/trace_path.c",
+        "csrc/url.c",
         "csrc/vantage.c",
         "csrc/vet.c",
       },
