@@ -4,7 +4,8 @@
 #define METATABLE "traceroute.error"
 
 static void push_field(lua_State *L, const char *name, const char *before, const char *after) {
-  lua_getfield(L, 1, name);
+  lua_pushstring(L, name);
+  lua_rawget(L, 1);
   if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER) {
     lua_pop(L, 1);
     lua_pushliteral(L, "");
@@ -16,7 +17,10 @@ static void push_field(lua_State *L, const char *name, const char *before, const
 }
 
 static int l_tostring(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!lua_istable(L, 1)) {
+    lua_pushstring(L, luaL_typename(L, 1));
+    return 1;
+  }
   push_field(L, "kind", "", "");
   push_field(L, "path", ": ", "");
   push_field(L, "message", ": ", "");

@@ -270,6 +270,11 @@ static int begin_work(struct tr_job *job) {
   return !was_working;
 }
 
+int tr_job_is(lua_State *L) {
+  lua_pushboolean(L, test_job(L) != NULL);
+  return 1;
+}
+
 static int l_step(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;

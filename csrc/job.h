@@ -34,6 +34,9 @@ void tr_job_register(lua_State *L);
 /* Pushes a new job, which owns a `self` of that size. */
 struct tr_job *tr_job_new(lua_State *L, const struct tr_reader *reader, size_t size);
 
+/* A Lua function: whether its argument is a job, of whatever state. */
+int tr_job_is(lua_State *L);
+
 void *tr_job_self(struct tr_job *job);
 struct tr_demand *tr_job_demand(struct tr_job *job);
 

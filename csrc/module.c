@@ -55,6 +55,7 @@ int luaopen_traceroute_core(lua_State *L) {
                                        {"survey", l_survey},
                                        {"survey_in_thread", l_survey_in_thread},
                                        {"plan", l_plan},
+                                       {"is_job", tr_job_is},
                                        {"vet_options", tr_vet_options},
                                        {"vet_targets", tr_vet_targets},
                                        {"schema", l_schema},

@@ -24,9 +24,11 @@ describe("vet_options", function()
   end)
 
   it("knows only what is passed", function()
-    assert.has_error(function()
-      core.vet_options("node", {})
-    end)
+    for _, name in ipairs { "node", "", 5, false } do
+      local ok, err = core.vet_options(name, {})
+      assert.is_nil(ok)
+      assert.same({ "invalid_request", "of" }, { err.kind, err.path })
+    end
   end)
 end)
 

@@ -2,26 +2,28 @@
 -- analysis/; nothing is computed here.
 
 local diff = require "traceroute.analysis.diff"
-local fields = require "traceroute.fields"
+local invalid = require "traceroute.invalid"
 local loss = require "traceroute.analysis.loss"
 local path = require "traceroute.analysis.path"
 local rtt = require "traceroute.analysis.rtt"
 local summary = require "traceroute.analysis.summary"
 
----@class traceroute.Analysis
+local of = invalid.guarded
+
+---@class traceroute.Analysis each answers with nil and an error when what it is asked of cannot be read
 return {
-  path = path.read,
-  destination_responded = path.destination_responded,
-  last_responding_hop = path.last_responding_hop,
-  hop_status = path.hop_status,
-  ip_path = path.ip_path,
-  as_path = path.as_path,
-  path_id = path.path_id,
-  multipath = path.multipath,
-  loss = loss.verdicts,
-  loss_begins = loss.begins,
-  rtt_jumps = rtt.jumps,
-  diff = diff.diff,
-  summary = summary.summary,
-  target_summary = fields.summary,
+  path = of("colo", path.read),
+  destination_responded = of("colo", path.destination_responded),
+  last_responding_hop = of("colo", path.last_responding_hop),
+  hop_status = of("colo", path.hop_status),
+  ip_path = of("colo", path.ip_path),
+  as_path = of("colo", path.as_path),
+  path_id = of("colo", path.path_id),
+  multipath = of("colo", path.multipath),
+  loss = of("colo", loss.verdicts),
+  loss_begins = of("colo", loss.begins),
+  rtt_jumps = of("colo", rtt.jumps),
+  diff = of("a", diff.diff),
+  summary = of("target", summary.summary),
+  target_summary = of("colo", path.summary),
 }

@@ -47,7 +47,7 @@ local hops = {}
 ---@field rtt? traceroute.Range mean of the node in ms; a silent node has none
 ---@field where? fun(record: traceroute.Record): any whatever else; what it raises is an error value
 
----The paths of a result, in order.
+---The paths of a result, in order. Read raw: no metamethod is called.
 ---@param result traceroute.Result
 ---@return (fun(): traceroute.TargetResult, traceroute.ColoResult)? iterator nil, err for what is no table
 ---@return traceroute.Error? err
@@ -60,16 +60,16 @@ function hops.paths(result)
   return function()
     while true do
       c = c + 1
-      local colo = colos and colos[c]
+      local colo = colos and rawget(colos, c)
       if type(colo) == "table" then
         return target, colo
       elseif colo == nil then
         t, c = t + 1, 0
-        target = result[t]
+        target = rawget(result, t)
         if target == nil then
           return nil
         end
-        colos = list(list(target).colos)
+        colos = list(rawget(list(target), "colos"))
       end
     end
   end
@@ -77,7 +77,7 @@ end
 
 ---Everything in a result, in order: `for target, colo, hop, node in hops.each(result) do`.
 ---The four are the result's own tables. A hop without nodes comes once, with node nil.
----For what is no table: nil and an error.
+---For what is no table: nil and an error. Read raw: no metamethod is called.
 ---@param result traceroute.Result
 ---@return (fun(): traceroute.TargetResult, traceroute.ColoResult, traceroute.Hop, traceroute.Node?)? iterator
 ---@return traceroute.Error? err
@@ -92,7 +92,7 @@ function hops.each(result)
     while true do
       if nodes then
         n = n + 1
-        local node = nodes[n]
+        local node = rawget(nodes, n)
         if type(node) == "table" then
           return target, colo, hop, node
         elseif node == nil then
@@ -103,9 +103,9 @@ function hops.each(result)
         end
       elseif hop_list then
         h = h + 1
-        hop = hop_list[h]
+        hop = rawget(hop_list, h)
         if type(hop) == "table" then
-          nodes, n = list(hop.nodes), 0
+          nodes, n = list(rawget(hop, "nodes")), 0
         elseif hop == nil then
           hop_list = nil
         end
@@ -114,7 +114,7 @@ function hops.each(result)
         if not target then
           return nil
         end
-        hop_list, h = list(colo.hops), 0
+        hop_list, h = list(rawget(colo, "hops")), 0
       end
     end
   end
@@ -136,7 +136,8 @@ local function set_of(convert, what)
     for i = 1, #value do
       local item = convert(value[i])
       if not item then
-        return bad(#value > 1 and name .. "[" .. i .. "]" or name, what .. " expected, got " .. tostring(value[i]))
+        return bad(#value > 1 and name .. "[" .. i .. "]" or name, what .. " expected, got "
+          .. invalid.shown(value[i]))
       end
       set[item] = true
     end
@@ -167,7 +168,7 @@ local function networks(value, name)
   for i = 1, #value do
     local network = address.network(value[i])
     if not network then
-      return bad(name, "address or network expected, got " .. tostring(value[i]))
+      return bad(name, "address or network expected, got " .. invalid.shown(value[i]))
     end
     found[i] = network
   end
@@ -228,6 +229,8 @@ local function compile(criteria)
   end
   return wanted
 end
+
+local compile_any = invalid.guarded("criteria", compile)
 
 local function within(bounds, value)
   return value ~= nil and value >= bounds.min and value <= bounds.max
@@ -346,8 +349,7 @@ local function pick(result, wanted)
   return found
 end
 
--- The same with a predicate, whose faults are values like all others; but lack of memory and an
--- interrupt stay what they are.
+-- The same with a predicate, whose faults are values like all others.
 local function pick_where(result, wanted)
   local where, is_inside = wanted.where, false
   wanted.where = function(record)
@@ -360,24 +362,17 @@ local function pick_where(result, wanted)
   if ran then
     return found
   end
-  local message = tostring(found)
-  if not is_inside or message == "not enough memory" or message:find("interrupted!", 1, true) then
+  if not is_inside then
     error(found, 0)
   end
-  return bad("where", "raised: " .. message)
+  return bad("where", invalid.reason(found))
 end
 
----Flat records of the nodes that meet all criteria, in the order of the result; without criteria
----every node once. A hop without nodes gives one record that did not respond, as a silent node does.
----@param result traceroute.Result
----@param criteria? traceroute.Criteria
----@return traceroute.Record[]? records
----@return traceroute.Error? err unknown or malformed criterion
-function hops.filter(result, criteria)
+local function filter(result, criteria)
   if type(result) ~= "table" then
     return invalid.value("result", "table expected, got " .. type(result))
   end
-  local wanted, err = compile(criteria)
+  local wanted, err = compile_any(criteria)
   if not wanted then
     return nil, err
   end
@@ -395,5 +390,13 @@ function hops.filter(result, criteria)
   end
   return pick_from(result, wanted)
 end
+
+---Flat records of the nodes that meet all criteria, in the order of the result; without criteria
+---every node once. A hop without nodes gives one record that did not respond, as a silent node does.
+---@param result traceroute.Result
+---@param criteria? traceroute.Criteria
+---@return traceroute.Record[]? records
+---@return traceroute.Error? err what cannot be read as a result; an unknown or malformed criterion
+hops.filter = invalid.guarded("result", filter)
 
 return hops

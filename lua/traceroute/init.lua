@@ -78,6 +78,10 @@ end
 ---@return traceroute.Error? err
 ---@return traceroute.Info info
 function traceroute.wait(job)
+  if not core.is_job(job) then
+    return nil, failure { kind = "invalid_request", path = "job", message = "a job expected, got " .. type(job) },
+      { dropped = {} }
+  end
   local ran, done, reason, kind = pcall(nginx and nginx.wait or step_until_done, job)
   if not ran then
     job:cancel()
@@ -154,7 +158,8 @@ setmetatable(traceroute, {
 })
 
 core.result_metatable.__tostring = function(result)
-  return traceroute.report.table(result)
+  local drawn, err = traceroute.report.table(result)
+  return drawn or tostring(err)
 end
 
 return traceroute

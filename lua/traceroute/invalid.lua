@@ -1,8 +1,15 @@
 -- invalid: says no to a caller's arguments, as a value. It must not know what any argument is for.
+--
+-- What reads results keeps one rule by it: every function returns nil and an error of kind `invalid_request` for
+-- arguments that it cannot use, whatever they are, tables included whose own metamethods raise. Nothing is raised but
+-- lack of memory and the script's own interrupt.
 
 local text = require "traceroute.text"
 
 local invalid = {}
+
+-- Of what a caller's own strings add to an error; as many bytes as the core takes.
+local MESSAGE_MAX, PATH_MAX = 511, 159
 
 local ERROR = {
   __name = "traceroute.error",
@@ -11,7 +18,11 @@ local ERROR = {
   end,
 }
 
----nil and an error of kind `invalid_request`, for `return`.
+local function line(s, most)
+  return text.clean(#s > most and s:sub(1, most):gsub("[\192-\255]?[\128-\191]*$", "") or s)
+end
+
+---nil and an error of kind `invalid_request`, for `return`. Both texts become one printable line with a bound.
 ---@param path string? which argument, "criteria.ttl"
 ---@param message string
 ---@return nil
@@ -19,9 +30,51 @@ local ERROR = {
 function invalid.value(path, message)
   return nil, setmetatable({
     kind = "invalid_request",
-    message = text.clean(message),
-    path = path and text.clean(path),
+    message = line(message, MESSAGE_MAX),
+    path = path and line(path, PATH_MAX),
   }, ERROR)
+end
+
+---A value as a message shows it: a string or a number itself, of anything else its type, since what a table
+---says of itself may raise.
+---@param value any
+---@return string
+function invalid.shown(value)
+  local kind = type(value)
+  return (kind == "string" or kind == "number") and tostring(value) or kind
+end
+
+---Raises lack of memory and an interrupt again after a pcall: no value stands for them.
+---@param raised any
+function invalid.let_pass(raised)
+  if raised == "not enough memory" or type(raised) == "string" and raised:find("interrupted!", 1, true) then
+    error(raised, 0)
+  end
+end
+
+---What was raised, as the text of a message.
+---@param raised any
+---@return string
+function invalid.reason(raised)
+  invalid.let_pass(raised)
+  return "raised: " .. (type(raised) == "string" and raised or "a " .. type(raised))
+end
+
+local function settle(path, ran, ...)
+  if ran then
+    return ...
+  end
+  return invalid.value(path, invalid.reason((...)))
+end
+
+---The same function, but what its argument's metamethods raise is refused like any other value that is of no use.
+---@param path string of the argument
+---@param read function
+---@return function
+function invalid.guarded(path, read)
+  return function(...)
+    return settle(path, pcall(read, ...))
+  end
 end
 
 -- How many letters must be changed, left out, put in or swapped with the next to get from one word to

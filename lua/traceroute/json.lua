@@ -24,12 +24,13 @@ end
 ---colos is []. Numbers have 14 significant digits,
 ---which is as many as lua-cjson writes. Text that is not UTF-8 is mended, and no control
 ---character is left as it is.
----@param value table
+---@param value any a table, or what stands in one
 ---@return string? json
 ---@return traceroute.Error? err for what JSON cannot hold: functions, cycles, NaN
 function json.encode(value)
   local ok, encoded = pcall(codec.encode, value)
   if not ok then
+    invalid.let_pass(encoded)
     return invalid.value("result", (tostring(encoded):gsub("^.-:%d+: ", "")))
   elseif type(value) == "table" and next(value) == nil then
     return "[]"
@@ -84,6 +85,7 @@ function json.decode(encoded)
   end
   local ok, value = pcall(codec.decode, encoded)
   if not ok then
+    invalid.let_pass(value)
     return invalid.value("json", (tostring(value):gsub("^.-:%d+: ", "")))
   elseif type(value) ~= "table" then
     return invalid.value("json", "object or array expected, got " .. type(value))

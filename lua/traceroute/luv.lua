@@ -1,6 +1,7 @@
 -- luv: traceroutes inside a luv loop. The transfers live in the core's thread; each job has a descriptor of its own
 -- that the loop watches, so that nothing is polled and no timer is needed. Knows nothing of HTTP or results.
 local core = require "traceroute.core"
+local invalid = require "traceroute.invalid"
 local uv = require "luv"
 
 local luv = {}
@@ -13,6 +14,9 @@ local luv = {}
 ---@return traceroute.Job? job whose cancel ends it early, with a call back; nil: nothing was sent
 ---@return traceroute.Error? err
 function luv.create(account, targets, opts, callback)
+  if type(callback) ~= "function" then
+    return invalid.value("callback", "function expected, got " .. type(callback))
+  end
   local job, err = core.start_in_thread(account, targets, opts)
   if not job then
     return nil, err

@@ -1,6 +1,8 @@
 -- report: the one list of formats. Each has a room of its own in report/, loaded when first asked for;
 -- nothing is drawn here.
 
+local invalid = require "traceroute.invalid"
+
 local ROOMS = {
   table = { "table" },
   markdown = { "markdown" },
@@ -13,8 +15,11 @@ local ROOMS = {
   both_ways = { "both_ways" },
 }
 
+-- What each draws, as errors name it; of all others a result.
+local DRAWN = { diff = "diff", both_ways = "there" }
+
 ---@class traceroute.Report each takes a result (diff: a diff; both_ways: two results) and options, and
----returns a string, or nil and an error
+---returns a string, or nil and an error for what cannot be drawn
 ---@field table fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
 ---@field markdown fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
 ---@field csv fun(result: traceroute.Result, opts?: table): string?, traceroute.Error?
@@ -33,7 +38,7 @@ return setmetatable(report, {
       return nil
     end
     local loaded = require("traceroute.report." .. room[1])
-    local draw = room[2] and loaded[room[2]] or loaded
+    local draw = invalid.guarded(DRAWN[format] or "result", room[2] and loaded[room[2]] or loaded)
     rawset(report, format, draw)
     return draw
   end,

@@ -195,6 +195,18 @@ function path.read(colo, target)
   return read
 end
 
+---The target's summary under one spelling; see fields.summary.
+---@param colo traceroute.ColoResult
+---@return traceroute.Rtt|{ip: string?, name: string?, asn: string?}|nil summary
+---@return traceroute.Error? err
+function path.summary(colo)
+  local fine, err = check(colo)
+  if not fine then
+    return nil, err
+  end
+  return fields.summary(colo)
+end
+
 ---Whether the target answered. nil without an error: it cannot be told, since something answered but
 ---the result says neither the target's address nor a name to know it by.
 ---@param colo traceroute.ColoResult

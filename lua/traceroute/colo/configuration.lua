@@ -121,7 +121,11 @@ end
 
 local function read_list(list, known, path, check)
   local out = {}
-  for i, item in ipairs(list) do
+  for i = 1, math.huge do
+    local item = rawget(list, i)
+    if item == nil then
+      break
+    end
     local here = ("%s[%d]"):format(path, i)
     local read, err = read_table(item, known, here)
     if read then

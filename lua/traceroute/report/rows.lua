@@ -97,11 +97,7 @@ rows.WIDE = {
   "ttl", "host", "asn", "loss", "sent", "received", "share", "best", "avg", "worst", "stdev", "verdict", "labels",
 }
 
----Checks names of columns.
----@param names table
----@return string[]? names
----@return traceroute.Error? err
-function rows.check_columns(names)
+local function check_columns(names)
   if names[1] == nil then
     return invalid.value("opts.columns", "at least one column expected")
   end
@@ -109,12 +105,18 @@ function rows.check_columns(names)
     local name = names[i]
     if type(name) ~= "string" or not rows.COLUMNS[name] then
       local near = type(name) == "string" and invalid.nearest(name, rows.COLUMNS)
-      return invalid.value("opts.columns[" .. i .. "]", ("no column %s%s"):format(tostring(name),
+      return invalid.value("opts.columns[" .. i .. "]", ("no column %s%s"):format(invalid.shown(name),
         near and ", did you mean " .. near .. "?" or ""))
     end
   end
   return names
 end
+
+---Checks names of columns.
+---@param names table
+---@return string[]? names
+---@return traceroute.Error? err
+rows.check_columns = invalid.guarded("opts.columns", check_columns)
 
 local function title_of(target, colo, read)
   local asked = fields.text(target.target) or "?"

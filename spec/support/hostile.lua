@@ -1,0 +1,71 @@
+-- Values that no argument expects, one of each kind. Knows nothing of who is given them.
+
+local hostile = {}
+
+-- A table each of whose metamethods raises, what it raises being no string.
+local function trap()
+  local function raise()
+    error(setmetatable({}, { __tostring = function() error("tostring of what was raised") end }))
+  end
+  local meta = {}
+  for _, event in ipairs {
+    "index", "newindex", "len", "pairs", "ipairs", "tostring", "eq", "lt", "le", "concat", "call", "unm", "add",
+    "sub", "mul", "div", "mod", "pow",
+  } do
+    meta["__" .. event] = raise
+  end
+  -- a finalizer that raises would be reported by whoever collects it; it has to be there all the same
+  meta.__name = meta
+  return setmetatable({}, meta)
+end
+
+local function cyclic()
+  local one = { colos = {}, hops = {}, nodes = {} }
+  one[1], one.self, one.colos[1], one.hops[1], one.nodes[1], one[one] = one, one, one, one, one, one
+  return one
+end
+
+--- Array of { name =, value = }; the value of "nil" is nil.
+hostile.values = {
+  { name = "nil" },
+  { name = "true", value = true },
+  { name = "false", value = false },
+  { name = "NaN", value = 0 / 0 },
+  { name = "infinity", value = math.huge },
+  { name = "-infinity", value = -math.huge },
+  { name = "huge", value = 1e300 },
+  { name = "2^53", value = 2 ^ 53 },
+  { name = "negative", value = -1 },
+  { name = "fraction", value = 0.5 },
+  { name = "empty", value = "" },
+  { name = "words", value = "no such thing" },
+  { name = "digits", value = "5" },
+  { name = "NUL", value = "a\0b" },
+  { name = "line end", value = "a\n" },
+  { name = "header", value = "a\r\nX-Evil: 1" },
+  { name = "not UTF-8", value = "a\255\254\192\128" },
+  { name = "long", value = ("\195\164"):rep(500) },
+  { name = "table", value = {} },
+  { name = "gaps", value = { [3] = "a", x = 1, [0.5] = 2, [true] = false } },
+  { name = "cycle", value = cyclic() },
+  { name = "trap", value = trap() },
+  { name = "trap inside", value = { trap(), colos = trap(), hops = trap(), x = trap(), [trap()] = 1 } },
+  { name = "deep trap", value = { { colos = { { colo = trap(), hops = { trap(), { nodes = trap() } } } } } } },
+  { name = "function", value = function() error("called") end },
+  { name = "C function", value = math.abs },
+  { name = "userdata", value = io.stdout },
+  { name = "thread", value = coroutine.create(function() end) },
+}
+
+hostile.megabyte = ("\195\164"):rep(2 ^ 19)
+
+--- A million of a value.
+function hostile.million(value)
+  local list = {}
+  for i = 1, 1e6 do
+    list[i] = value
+  end
+  return list
+end
+
+return hostile
