@@ -37,7 +37,5 @@ void tr_free(void *block) {
 }
 
 void tr_wipe(void *block, size_t size) {
-  volatile unsigned char *byte = block;
-  while (size--)
-    *byte++ = 0;
+  explicit_bzero(block, size);
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REDACT_MIN 4 /* what is shorter would blot out common words */
 #define TAG_MAX 1024 /* bytes that a markup tag is looked for in */
 
 void tr_error_clear(struct tr_error *e) {
@@ -140,13 +139,14 @@ enum tr_kind tr_kind_of_status(int status) {
 
 void tr_redact(char *text, size_t length, const char *secret) {
   size_t size = secret ? strlen(secret) : 0;
-  if (!text || size < REDACT_MIN) return;
+  if (!text || size < TR_REDACT_MIN) return;
   /* Occurrences may overlap: a byte is overwritten only after every match that begins at it or
   ** before it was seen. */
   size_t covered = 0;
   for (size_t at = 0; at < length; at++) {
     size_t left = length - at, compared = left < size ? left : size;
-    if (compared >= REDACT_MIN && memcmp(text + at, secret, compared) == 0) covered = at + compared;
+    if (compared >= TR_REDACT_MIN && memcmp(text + at, secret, compared) == 0)
+      covered = at + compared;
     if (at < covered) text[at] = '*';
   }
 }

@@ -8,6 +8,7 @@
 #define TR_MESSAGE_MAX 512
 #define TR_PATH_MAX 160
 #define TR_RAY_MAX 64
+#define TR_REDACT_MIN 4 /* bytes of a secret; what is shorter would blot out common words */
 
 enum tr_kind {
   TR_NONE,
@@ -49,7 +50,7 @@ const char *tr_kind_name(enum tr_kind kind); /* "timeout", …; "none" for TR_NO
 /* The kind that an HTTP status stands for when the service said no. */
 enum tr_kind tr_kind_of_status(int status);
 
-/* Overwrites each occurrence of `secret` (4 bytes or longer) in the text with asterisks, and a
+/* Overwrites each occurrence of `secret` (TR_REDACT_MIN bytes or longer) in the text with asterisks, and a
 ** beginning of it, as long, at the text's end, where the text may have been cut. The text may
 ** hold any bytes. */
 void tr_redact(char *text, size_t length, const char *secret);

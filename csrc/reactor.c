@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "scrub.h"
 
 #define EVENTS_AT_ONCE 64
 #define EXACT_SECONDS 0.005 /* what is due sooner is waited for with the timerfd */
@@ -124,8 +125,11 @@ static void pipe_guard_end(struct pipe_guard *guard) {
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static CURLcode global_status;
 
+/* libcurl writes credentials into buffers of requests, which it frees as they are. Where the process
+** has set libcurl up before, its own allocator stays. */
 static void global_init(void) {
-  global_status = curl_global_init(CURL_GLOBAL_DEFAULT);
+  global_status = curl_global_init_mem(CURL_GLOBAL_DEFAULT, tr_scrub_malloc, tr_scrub_free,
+                                       tr_scrub_realloc, tr_scrub_strdup, tr_scrub_calloc);
 }
 
 static void on_clock(void *arg) {

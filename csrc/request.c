@@ -321,7 +321,20 @@ static enum tr_validate read_validate(lua_State *L) {
   return mode;
 }
 
-int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error) {
+/* A credential that slipped into the wrong argument is not shown either. */
+static void redact(lua_State *L, struct tr_error *error) {
+  static const char *const secrets[] = {"token", "key"};
+  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+    tr_options_push(L, OPTS, secrets[i]);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      tr_redact(error->message, strlen(error->message), lua_tostring(L, -1));
+      tr_redact(error->path, strlen(error->path), lua_tostring(L, -1));
+    }
+    lua_pop(L, 1);
+  }
+}
+
+static int read_all(lua_State *L, struct tr_request *request, struct tr_error *error) {
   tr_error_clear(error);
   luaL_checkstack(L, 20, "too many values");
   if (tr_options_check(L, OPTS, TR_OBJECT_options, error) != 0) return -1;
@@ -337,4 +350,10 @@ int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *e
   lua_settop(L, asked);
   tr_options_push(L, OPTS, "on_progress");
   return 0;
+}
+
+int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error) {
+  if (read_all(L, request, error) == 0) return 0;
+  redact(L, error);
+  return -1;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "blot.h"
 #include "collector.h"
 #include "errtable.h"
 #include "interrupt.h"
@@ -34,64 +34,16 @@ void tr_response_register(lua_State *L) {
   lua_pop(L, 2);
 }
 
-/* Pushes the decoded text and returns 0, or pushes a message and returns -1. Called while the
+/* Pushes the decoded text, in which the credential shows nowhere, and returns 0, or pushes a message and returns -1. Called while the
 ** program's hook is put aside. */
-static int decode(lua_State *L, const char *text, size_t length) {
+static int decode(lua_State *L, const char *text, size_t length, const char *credential) {
   lua_getfield(L, LUA_REGISTRYINDEX, DECODE);
   lua_pushlstring(L, text, length);
   int status = lua_pcall(L, 1, 1, 0);
   if (status == LUA_ERRMEM || (status != 0 && tr_interrupt_came(L))) lua_error(L);
-  return status == 0 ? 0 : -1;
-}
-
-/* ---- keeping credentials out of what the service says ---- */
-
-static void redact_string(lua_State *L, const char *credential) {
-  size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
-  char *copy = lua_newuserdata(L, length + 1);
-  memcpy(copy, text, length + 1);
-  tr_redact(copy, length, credential);
-  lua_pushlstring(L, copy, length);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-}
-
-/* Whether the member name at the top holds the credential. */
-static int is_telltale(lua_State *L, const char *credential) {
-  if (lua_type(L, -1) != LUA_TSTRING) return 0;
-  size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
-  return memmem(text, length, credential, strlen(credential)) != NULL;
-}
-
-/* All strings in the table at the top, whatever the service put where; a member whose name is the
-** credential goes. */
-static void redact_table(lua_State *L, const char *credential) {
-  luaL_checkstack(L, 6, "a response nested too deeply");
-  lua_pushnil(L);
-  while (lua_next(L, -2)) {
-    lua_pushvalue(L, -2);
-    int must_go = is_telltale(L, credential);
-    lua_pop(L, 1);
-    if (must_go) {
-      lua_pop(L, 1);
-      lua_pushvalue(L, -1);
-      lua_pushnil(L);
-      lua_rawset(L, -4);
-      continue;
-    }
-    if (lua_istable(L, -1)) {
-      redact_table(L, credential);
-    } else if (lua_type(L, -1) == LUA_TSTRING) {
-      lua_pushvalue(L, -2);
-      lua_insert(L, -2);
-      redact_string(L, credential);
-      lua_rawset(L, -4);
-      continue;
-    }
-    lua_pop(L, 1);
-  }
+  if (status != 0) return -1;
+  if (lua_istable(L, -1) && tr_blot_is_due(text, length, credential)) tr_blot_table(L, credential);
+  return 0;
 }
 
 /* ---- small things ---- */
@@ -159,7 +111,7 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
   tr_error_clear(&check.error);
   char path[64];
   snprintf(path, sizeof path, "result[%u].colos[%u]", piece->target + 1, piece->colo + 1);
-  if (decode(L, piece->text, piece->length) != 0) {
+  if (decode(L, piece->text, piece->length, r->credential) != 0) {
     tr_error_set(&check.error, TR_INVALID_RESPONSE, "not JSON: %s", lua_tostring(L, -1));
     snprintf(check.error.path, sizeof check.error.path, "%s", path);
   } else {
@@ -353,17 +305,11 @@ static void push_error(lua_State *L, int env, const struct tr_error *error) {
   }
 }
 
-static void redact_member(lua_State *L, int env, const char *name, const char *credential) {
-  lua_getfield(L, env, name);
-  if (lua_istable(L, -1)) redact_table(L, credential);
-  lua_pop(L, 1);
-}
-
 /* Decodes and checks the try's envelope; its place on the stack, or 0 and a reason. */
 static int take_envelope(lua_State *L, const struct tr_response *r, const struct tr_report *report,
                          struct tr_check *check, const char **why) {
   if (report->envelope.length == 0) return 0;
-  if (decode(L, report->envelope.data, report->envelope.length) != 0) {
+  if (decode(L, report->envelope.data, report->envelope.length, r->credential) != 0) {
     *why = lua_tostring(L, -1);
     return 0;
   }
@@ -373,8 +319,6 @@ static int take_envelope(lua_State *L, const struct tr_response *r, const struct
   }
   int env = lua_gettop(L);
   (void)tr_schema_response(L, env, check);
-  redact_member(L, env, "errors", r->credential);
-  redact_member(L, env, "messages", r->credential);
   return env;
 }
 

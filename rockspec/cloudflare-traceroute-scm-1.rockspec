@@ -28,6 +28,7 @@ build = {
     ["traceroute.core"] = {
       sources = {
         "csrc/alloc.c",
+        "csrc/blot.c",
         "csrc/buffer.c",
         "csrc/cache.c",
         "csrc/call.c",
@@ -60,6 +61,7 @@ build = {
         "csrc/result.c",
         "csrc/retry.c",
         "csrc/schema.c",
+        "csrc/scrub.c",
         "csrc/sightings.c",
         "csrc/slicer.c",
         "csrc/source.c",

@@ -1,0 +1,37 @@
+/* scrub: memory that is cleared before it is given back; see scrub.h. */
+#include "scrub.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+
+void *tr_scrub_malloc(size_t size) {
+  return malloc(size);
+}
+
+void *tr_scrub_calloc(size_t count, size_t size) {
+  return calloc(count, size);
+}
+
+char *tr_scrub_strdup(const char *text) {
+  return strdup(text);
+}
+
+void tr_scrub_free(void *block) {
+  if (block) tr_wipe(block, malloc_usable_size(block));
+  free(block);
+}
+
+/* libc's would leave the old bytes where they were when it moves the block. */
+void *tr_scrub_realloc(void *block, size_t size) {
+  if (!block) return malloc(size);
+  size_t had = malloc_usable_size(block);
+  if (size <= had && size >= had / 2) return block;
+  void *moved = malloc(size);
+  if (!moved) return NULL;
+  memcpy(moved, block, size < had ? size : had);
+  tr_scrub_free(block);
+  return moved;
+}

@@ -1,0 +1,336 @@
+-- Credentials: they go where they must and nowhere else, show in nothing that anyone reads, and do not stay in
+-- memory. Which URLs may be given them is url_spec.lua's, proxies and redirects are exchange_spec.lua's, and what an
+-- error says is error_spec.lua's.
+
+local cjson = require "cjson"
+local garbage = require "spec.support.garbage"
+local host = require "spec.support.host"
+local json = require "spec.support.json"
+local server = require "spec.support.server"
+local traceroute = require "traceroute"
+local traces = require "spec.support.traces"
+local worker = require "spec.support.worker"
+
+local SECRET = "S3cr3t-of-the-secrets-spec"
+
+describe("a credential", function()
+  local stand_in, directory
+
+  setup(function()
+    stand_in = server.get()
+    directory = host.private_directory("secrets")
+  end)
+
+  before_each(function()
+    host.clean_environment()
+    stand_in:reset()
+  end)
+
+  teardown(function()
+    host.remove(directory)
+    host.clean_environment()
+  end)
+
+  local function interpreter()
+    local i = 0
+    while arg[i - 1] do
+      i = i - 1
+    end
+    return arg[i]
+  end
+
+  -- Answers that fail in all ways, each repeating the credential where it can.
+  local function urls()
+    local list = {}
+    local function add(name, url)
+      list[#list + 1] = { name, url }
+    end
+    for _, status in ipairs { 400, 401, 403, 404, 405, 408, 409, 413, 415, 418, 422, 500, 502, 503, 504, 520, 530 } do
+      add("status " .. status, stand_in:url("status/" .. status))
+      add("page " .. status, stand_in:raw("page" .. status, "<p>" .. SECRET .. "</p>", "text/html", status))
+      add("envelope " .. status, stand_in:raw("envelope" .. status, json.encode {
+        success = false, errors = json.array { {
+          code = 1, message = "x " .. SECRET, documentation_url = SECRET, source = { pointer = SECRET },
+          [SECRET] = 1, more = json.array { SECRET },
+        } }, messages = json.array { { code = 2, message = SECRET, [SECRET .. "x"] = SECRET } }, result = json.null,
+      }, nil, status))
+    end
+    for _, case in ipairs(garbage) do
+      add("garbage " .. case.name, stand_in:url("garbage/" .. case.name))
+      local body = case.body:sub(1, 2000)
+      add("garbage beside it", stand_in:raw("beside" .. #list, '"' .. SECRET .. '"' .. body, nil, 200))
+    end
+    for _, behaviour in ipairs {
+      "api_error", "api_errors", "empty/200", "empty/503", "no_content", "redirect/302", "redirect/307/http", "close",
+      "reset", "cut/10", "cut_chunked/2000", "bad_gzip", "plain_gzip", "hang", "hang_after/700", "text_plain",
+      "echo_headers", "missing_target/a.example", "other_target", "wrong/result/string", "wrong/success/string",
+      "wrong/result.1.colos.1.hops/number", "wrong/result.1.target/object", "ray/" .. SECRET, "html/502",
+    } do
+      add(behaviour, stand_in:url(behaviour))
+    end
+    for _, behaviour in ipairs { "not_http", "bad_length", "bad_chunk" } do
+      add(behaviour, stand_in:url(behaviour, "http11"))
+    end
+    for _, listener in ipairs { "expired", "wrong_name", "self_signed", "old_tls" } do
+      add(listener, stand_in:url("ok", listener))
+    end
+    add("nobody", "https://127.0.0.1:" .. server.free_port())
+    add("plain http", "https://localhost:" .. stand_in.ports.http)
+    add("elsewhere", "http://192.0.2.1/" .. SECRET)
+    add("in the URL", "https://" .. SECRET .. "@localhost/")
+    add("in the query", "https://localhost/?token=" .. SECRET)
+    return list
+  end
+
+  it("shows in nothing of two hundred calls that fail, nor in what they print", function()
+    local calls = {}
+    for _, as in ipairs { "token", "key" } do
+      for i, case in ipairs(urls()) do
+        calls[#calls + 1] = {
+          name = case[1], as = as, account = stand_in.account, targets = { "a.example" }, go_on = i % 3 ~= 0,
+          opts = {
+            base_url = case[2], ca_file = stand_in.ca_file, retries = 0, quota = 0, timeout = 0.5,
+            validate = i % 2 == 0 and "lenient" or nil,
+          },
+        }
+      end
+      for name, more in pairs {
+        newline = { after = "\n" }, header = { after = "\r\nX-Evil: 1" }, long = { after = ("x"):rep(5000) },
+        account = { account = "a/" .. SECRET }, target = { targets = { SECRET .. " " .. SECRET } },
+        proxy = { opts = { proxy = "gopher://" .. SECRET } }, unknown = { opts = { [SECRET] = 1 } },
+        colo = { opts = { colos = { SECRET .. "/" } } }, ["no proxy"] = { opts = {
+          base_url = stand_in:url(),
+          proxy = "http://" .. SECRET .. ":" .. SECRET .. "@127.0.0.1:" .. server.free_port(),
+        } },
+      } do
+        local call = { name = name, as = as, account = stand_in.account, targets = { "a.example" }, opts = {} }
+        for field, value in pairs(more) do
+          call[field] = value
+        end
+        calls[#calls + 1] = call
+      end
+    end
+    assert.is_true(#calls >= 200)
+    host.write(directory .. "/calls.json", cjson.encode(calls))
+    host.write(directory .. "/secret", SECRET)
+    local printed, status = host.run(("cd %s && CURL_VERBOSE=1 CURL_TRACE=all SSLKEYLOGFILE=%s CURL_DEBUG=1 "
+      .. "%s spec/support/failing_calls.lua %s %s 2>&1"):format(host.quote(host.root()),
+      host.quote(directory .. "/keys"), host.quote(interpreter()), host.quote(directory .. "/calls.json"),
+      host.quote(directory .. "/secret")))
+    assert.equal(0, status, printed)
+    assert.is_nil(printed:find(SECRET, 1, true))
+    assert.is_nil(printed:match("seen in [^\n]*"))
+    assert.is_true(tonumber(printed:match("(%d+)\n$")) >= 180, printed)
+    assert.is_nil(stand_in:error_log():find(SECRET, 1, true))
+    -- Where it did go out, it stood in its own header alone.
+    local sent = 0
+    for _, request in ipairs(stand_in:requests()) do
+      local headers = request.headers
+      sent = sent + 1
+      assert.is_true(headers.authorization == "Bearer " .. SECRET or headers["x-auth-key"] == SECRET)
+      headers.authorization, headers["x-auth-key"] = nil, nil
+      assert.is_nil(cjson.encode { headers, request.uri:gsub("^/ray/[^/]+", ""), request.body }:find(SECRET, 1, true))
+    end
+    assert.is_true(sent > 100)
+  end)
+
+  it("shows neither in nginx's log nor in what a call there answers", function()
+    local nginx = worker.start {
+      locations = [[location = /call { content_by_lua_block { require("spec.support.caller").answer() } }]],
+    }
+    for _, behaviour in ipairs {
+      "status/401", "html/502", "garbage/text", "echo_headers", "close", "wrong/result/string",
+    } do
+      local body = nginx:get(worker.path("/call",
+        { base = stand_in:url(behaviour), ca = stand_in.ca_file, retries = 0 }))
+      assert.is_string(cjson.decode(body).phase)
+      assert.is_nil(body:find("secret", 1, true))
+    end
+    assert.equal("Bearer secret", stand_in:requests()[1].headers.authorization)
+    local log = host.read(nginx.directory .. "/error.log")
+    nginx:stop()
+    assert.is_nil((log or ""):find("secret", 1, true))
+  end)
+
+  describe("that the service repeats in a result", function()
+    local function envelope()
+      return traces.result { targets = { "a.example", "b.example" }, colos = { "den01", "sin02" } }
+    end
+
+    -- The JSON text of an answer that has `word` in the place of the mark, which `put` placed.
+    local function answer(put, word)
+      local all = { success = true, errors = json.array {}, messages = json.array {}, result = envelope() }
+      put(all)
+      return (json.encode(all):gsub("MARK", function() return word end))
+    end
+
+    local function ask(body, more)
+      local opts = {
+        base_url = stand_in:raw("repeat", body), ca_file = stand_in.ca_file, token = SECRET, retries = 0, quota = 0,
+      }
+      for name, value in pairs(more or {}) do
+        opts[name] = value
+      end
+      return traceroute.create(stand_in.account, { "a.example", "b.example" }, opts)
+    end
+
+    local function escaped(format)
+      return (SECRET:gsub(".", function(c) return format:format(c:byte()) end))
+    end
+
+    local FORMS = {
+      plain = SECRET, ["with small letters"] = escaped "\\u%04x", ["with capital letters"] = escaped "\\u%04X",
+      ["one of its letters"] = SECRET:gsub("r", "\\u0072", 1), twice = SECRET .. " " .. SECRET,
+      inside = "x" .. SECRET .. "y",
+    }
+    local PLACES = {
+      ["a colo's name"] = function(all) all.result[1].colos[1].colo.name = "MARK" end,
+      ["a node's name"] = function(all) all.result[1].colos[1].hops[1].nodes[1].name = "MARK" end,
+      ["a label"] = function(all) all.result[1].colos[1].hops[1].nodes[1].labels = json.array { "a", "MARK" } end,
+      ["a colo's error"] = function(all) all.result[2].colos[2].error = "MARK" end,
+      ["the summary"] = function(all) all.result[2].colos[2].target_summary.ip = "MARK" end,
+      ["a new member"] = function(all) all.result[1].colos[1].more = { deep = json.array { "x", { a = "MARK" } } } end,
+      ["the name of a new member"] = function(all) all.result[1].colos[1].MARK = 1 end,
+      ["the name of a member of the target"] = function(all) all.result[1].MARK = { a = 1 } end,
+      ["a target"] = function(all) all.result[2].target = "MARK" end,
+      ["beside the result"] = function(all) all.result_info = { a = "MARK", MARK = "MARK" } end,
+      ["a message"] = function(all) all.messages = json.array { { code = 1, message = "MARK" } } end,
+      ["a fault"] = function(all) all.result[1].colos[1].hops = "MARK" end,
+    }
+    for place, put in pairs(PLACES) do
+      it("is blotted out: " .. place, function()
+        for form, word in pairs(FORMS) do
+          for _, mode in ipairs { "strict", "lenient", "none" } do
+            local body = answer(put, word)
+            assert.is_nil(body:find("MARK", 1, true))
+            local result, err, info = ask(body, { validate = mode ~= "none" and mode })
+            assert.is_table(result)
+            local all = cjson.encode { result, err or false, tostring(err), info, tostring(result) }
+            assert.is_nil(all:find(SECRET, 1, true), form)
+          end
+        end
+      end)
+    end
+
+    it("and nothing else is touched", function()
+      local function plain(put, word, token)
+        local result, err = ask(answer(put, word), { token = token })
+        assert.is_nil(err and tostring(err))
+        return cjson.decode(cjson.encode(result))
+      end
+      local function name_of(all)
+        all.result[1].colos[1].hops[1].nodes[1].name = "MARK"
+      end
+      local same = plain(name_of, "here", SECRET)
+      local blotted = plain(name_of, "x" .. SECRET .. "y", SECRET)
+      assert.equal("x" .. ("*"):rep(#SECRET) .. "y", blotted[1].colos[1].hops[1].nodes[1].name)
+      blotted[1].colos[1].hops[1].nodes[1].name = "here"
+      assert.same(same, blotted)
+      -- a backslash has it looked for, and a credential that is a word of the contract takes no member away
+      local quoted = plain(name_of, 'a \\"quote\\" and \\\\', SECRET)
+      assert.equal('a "quote" and \\', quoted[1].colos[1].hops[1].nodes[1].name)
+      assert.same(same, plain(name_of, "here", "nodes"))
+    end)
+  end)
+
+  it("is not sent to another server over a connection that was kept", function()
+    local other = server.start()
+    for round = 1, 3 do
+      for name, one in pairs { one = stand_in, other = other } do
+        local _, err = traceroute.create(one.account, "a.example",
+          { base_url = one:url(), ca_file = one.ca_file, token = "token-of-" .. name .. round, retries = 0, quota = 0 })
+        assert.is_nil(err and tostring(err))
+      end
+    end
+    for name, one in pairs { one = stand_in, other = other } do
+      for round, request in ipairs(one:requests()) do
+        assert.equal("Bearer token-of-" .. name .. round, request.headers.authorization)
+      end
+      assert.equal(3, #one:requests())
+    end
+    other:stop()
+  end)
+
+  describe("is in no memory of the process that forgot it", function()
+    local STEM, COUNT = "Cr3dent1al-", 60
+    local OFFSET = 301
+
+    local function secret()
+      local parts = {}
+      for i = 1, COUNT do
+        parts[i] = ("%s%04d"):format(STEM, i)
+      end
+      return table.concat(parts)
+    end
+
+    -- How many copies of the credential the process has where it can write; of those in a header's line alone, where
+    -- the others are nghttp2's: its table of headers, kept with the connection, and its frames.
+    local function copies(pid, lines_only)
+      local needle, found = secret():sub(OFFSET, OFFSET + 40), 0
+      local memory = io.open("/proc/" .. pid .. "/mem", "rb")
+      if not memory then
+        return nil
+      end
+      for line in host.read("/proc/" .. pid .. "/maps"):gmatch("[^\n]+") do
+        local first, last, rest = line:match("^(%x+)%-(%x+) rw(.*)$")
+        if first and not rest:find("[v", 1, true) then
+          memory:seek("set", tonumber(first, 16))
+          local bytes = memory:read(tonumber(last, 16) - tonumber(first, 16)) or ""
+          local at = bytes:find(needle, 1, true)
+          while at do
+            local before = bytes:sub(math.max(at - OFFSET - 8, 1), at - OFFSET)
+            if not lines_only or before:find(": $") or before:find(": Bearer $") then
+              found = found + 1
+            end
+            at = bytes:find(needle, at + 1, true)
+          end
+        end
+      end
+      memory:close()
+      return found
+    end
+
+    local function look(how, as, base_url, lines_only)
+      local fifo = directory .. "/go-on"
+      host.run("rm -f " .. fifo .. "; mkfifo " .. fifo)
+      local script = "cd %s && echo $$ && exec %s spec/support/secretive_calls.lua %s %s %s %s %s %d < %s"
+      local child = io.popen(script:format(host.quote(host.root()), host.quote(interpreter()), how, as, base_url,
+        host.quote(stand_in.ca_file), STEM, COUNT, fifo), "r")
+      local go_on = io.open(fifo, "w")
+      local pid, said = child:read("*l"), child:read("*l")
+      -- what lives in the thread is freed there, soon after the job's end
+      local found, until_then = copies(pid, lines_only), host.now() + 5
+      while found and found > 0 and host.now() < until_then do
+        host.pause(20)
+        found = copies(pid, lines_only)
+      end
+      go_on:write("\n")
+      go_on:close()
+      child:close()
+      assert.equal("ready", said)
+      return found
+    end
+
+    for _, case in ipairs {
+      { "none", "ok", "https" }, { "plan", "ok", "https" }, { "refuse", "ok", "https" },
+      { "create", "ok", "https" }, { "create", "ok", "http11" }, { "create", "ok", "http" },
+      { "create", "status/401", "https" }, { "create", "html/502", "http11" }, { "create", "slow/50", "https" },
+      { "cancel", "hang", "https" }, { "cancel", "hang", "http11" }, { "collect", "hang", "https" },
+      { "thread", "ok", "https" }, { "thread", "status/500", "http11" },
+    } do
+      for _, as in ipairs { "token", "key" } do
+        it(("%s, %s over %s, as %s"):format(case[1], case[2], case[3], as), function()
+          local found = look(case[1], as, stand_in:url(case[2], case[3]), case[3] == "https")
+          if not found then
+            return pending("the memory of a child cannot be read here")
+          end
+          assert.equal(0, found)
+          if case[1] ~= "none" and case[1] ~= "plan" and case[1] ~= "refuse" then
+            local headers = stand_in:requests()[1].headers
+            assert.equal(secret(), as == "key" and headers["x-auth-key"] or headers.authorization:sub(8))
+          end
+        end)
+      end
+    end
+  end)
+end)
