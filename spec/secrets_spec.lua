@@ -320,6 +320,9 @@ describe("a credential", function()
     } do
       for _, as in ipairs { "token", "key" } do
         it(("%s, %s over %s, as %s"):format(case[1], case[2], case[3], as), function()
+          if (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
+            return pending("the sanitizer keeps freed blocks, Lua's strings among them")
+          end
           local found = look(case[1], as, stand_in:url(case[2], case[3]), case[3] == "https")
           if not found then
             return pending("the memory of a child cannot be read here")
