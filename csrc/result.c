@@ -41,6 +41,37 @@ static void move_rest(lua_State *L, int from, int result) {
   }
 }
 
+/* Whether the array of names at `list` has that canonical target. */
+static int has_name(lua_State *L, int list, const char *canonical) {
+  int length = (int)tr_raw_length(L, list), found = 0;
+  for (int i = 1; i <= length && !found; i++) {
+    char name[TR_TARGET_MAX + 1];
+    size_t size;
+    lua_rawgeti(L, list, i);
+    const char *text = lua_tolstring(L, -1, &size);
+    tr_target_canonical(text, size, name);
+    found = strcmp(name, canonical) == 0;
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
+/* Adds those of the targets asked for that are named in one of the two arrays. */
+static void append_named(lua_State *L, int asked, int one, int other, int to) {
+  int length = (int)tr_raw_length(L, asked);
+  for (int i = 1; i <= length; i++) {
+    char canonical[TR_TARGET_MAX + 1];
+    size_t size;
+    lua_rawgeti(L, asked, i);
+    const char *text = lua_tolstring(L, -1, &size);
+    tr_target_canonical(text, size, canonical);
+    if (has_name(L, one, canonical) || has_name(L, other, canonical))
+      lua_rawseti(L, to, (int)tr_raw_length(L, to) + 1);
+    else
+      lua_pop(L, 1);
+  }
+}
+
 struct summing {
   int state, result, targets_lost, error; /* stack places; error holds nil until there is one */
 };
@@ -101,7 +132,10 @@ static void sum_request(lua_State *L, const struct summing *s, unsigned i) {
   } else if (!lua_isnil(L, -1)) {
     /* A colo result of the wrong shape spoils its target, any other error the whole request. */
     lua_rawgeti(L, request, TR_AT_LOST);
-    append_all(L, lua_istable(L, -1) ? lua_gettop(L) : asked, s->targets_lost);
+    if (lua_istable(L, -1))
+      append_named(L, asked, missing, lua_gettop(L), s->targets_lost);
+    else
+      append_all(L, asked, s->targets_lost);
     lua_pop(L, 1);
   }
   if (!lua_isnil(L, -1)) {

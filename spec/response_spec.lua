@@ -170,6 +170,15 @@ describe("a response", function()
       assert.equal(200, info[1].status)
     end)
 
+    it("names what was asked for, and no other target whose colos are no colos", function()
+      local result = traces.result { targets = { "a.example", "nobody.example", "C.example" }, colos = { "x" } }
+      result[2].colos[1].hops, result[3].colos[1].hops = 1, 2
+      local got, err = create(answering(result), { "a.example", "b.example", "c.example" })
+      assert.same({ "a.example", "C.example", "nobody.example" }, names(got))
+      assert.same({ "invalid_response", "result[2].colos[1].hops" }, { err.kind, err.path })
+      assert.same({ "b.example", "c.example" }, err.targets)
+    end)
+
     it("says of such an error where it came from", function()
       local _, err, info = create("missing_target/b.example", { "a.example", "b.example" })
       assert.same({ 200, 1, info[1].ray }, { err.status, err.attempts, err.ray })
