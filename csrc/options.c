@@ -66,7 +66,7 @@ static int unknown_option(const char *name, const struct tr_object_fields *objec
     tr_error_set(error, TR_INVALID_REQUEST, "unknown option; did you mean %s?", best);
   else
     tr_error_set(error, TR_INVALID_REQUEST, "unknown option");
-  return refuse(error, shown);
+  return refuse(error, *shown ? shown : "opts"); /* nothing of the name can be shown */
 }
 
 static int option_choice(lua_State *L, const struct tr_field *field, struct tr_error *error) {

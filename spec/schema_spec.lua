@@ -187,6 +187,9 @@ describe("the schema", function()
         assert.equal("unknown option", refused(name, 1).message)
       end
       assert.equal("a?[31m?", refused("a\27[31m\255", 1).path)
+      for _, name in ipairs { "", " ", "\0max_ttl", "<b>" } do -- nothing to show
+        assert.equal("opts", refused(name, 1).path)
+      end
     end)
 
     it("have names, and are a table", function()
