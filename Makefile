@@ -21,17 +21,22 @@ NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange url reactor thr
   names child vantage survey
 CURL_ROOMS   := exchange reactor url
 
+# Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
+FUZZERS := slicer response headers pace request replies dns target message
+
 OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)
 CORE          := $(OUT)/traceroute/core.so
 SOURCES       := $(wildcard csrc/*.c)
 OBJECTS       := $(SOURCES:%.c=$(OUT)/%.o)
 PLAIN_OBJECTS := $(filter $(PLAIN_ROOMS:%=$(OUT)/csrc/%.o),$(OBJECTS))
 UNIT_TESTS    := $(patsubst spec/%.c,$(OUT)/%,$(wildcard spec/unit/test_*.c))
+REPLAYS       := $(FUZZERS:%=$(OUT)/fuzz/replay_%)
 ROCKSPEC      := rockspec/cloudflare-traceroute-scm-1.rockspec
 LUA_FILES     := $(sort $(shell find lua -name '*.lua'))
 COMMAND       := lua/traceroute/cli/main.lua
 
 LUA_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(LUA_PKG) 2>/dev/null)
+LUA_LIBS    := $(shell $(PKG_CONFIG) --libs $(LUA_PKG) 2>/dev/null)
 CURL_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
 CURL_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
 CARES_LIBS  := $(or $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null),-lcares)
@@ -79,6 +84,25 @@ $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm
 
+# A target of fuzzing, with the rooms that it calls; as a fuzzer, or with a main that replays files.
+$(OUT)/fuzz/rooms.a: $(OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(say)$(AR) rcs $@ $^
+
+$(OUT)/fuzz/%.o: spec/fuzz/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(say)$(COMPILE) $(LUA_CFLAGS) -Icsrc -MMD -MP -c -o $@ $<
+
+FUZZ_LIBS := $(LUA_LIBS) $(CURL_LIBS) $(CARES_LIBS) -lm -ldl
+$(OUT)/fuzz/replay_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/replay.o $(OUT)/fuzz/rooms.a
+	$(say)$(CC) -pthread $(SANITIZERS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
+
+$(OUT)/fuzz/fuzz_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/rooms.a
+	$(say)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
+
+.SECONDARY: $(FUZZERS:%=$(OUT)/fuzz/%.o) $(OUT)/fuzz/replay.o
+
 # What everything is made with: when it changes, everything is made again.
 $(OUT)/flags: FORCE
 	@$(PKG_CONFIG) --exists $(LUA_PKG) libcurl libcares || \
@@ -87,7 +111,7 @@ $(OUT)/flags: FORCE
 	@now=$(call quote,$(COMPILE) $(LUA_CFLAGS) $(LINK) $(CURL_LIBS) $(CARES_LIBS) $(SOURCES)); \
 	  [ "$$now" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$now" > $@
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(OUT)/unit/network.d
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(OUT)/unit/network.d $(FUZZERS:%=$(OUT)/fuzz/%.d)
 
 env: ## print what lets a Lua find the checkout: eval "$(make -s env)"
 	@$(LUA) .ci/env.lua "$$(pwd)" $(OUT)
@@ -110,7 +134,7 @@ TEST_PARTS := $(or $(ONLY),$(if $(SPEC),,unit) $(TEST_LUAS))
 
 test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= SPEC=
 	@.ci/deps test
-	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
+	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) FUZZERS='$(FUZZERS)' SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
 
 bench-nginx: ## what calls in flight cost the other requests of an nginx worker; ROUNDS=5 SECONDS=3
 	@.ci/deps bench
@@ -122,12 +146,21 @@ bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab;
 	@$(submake) build
 	@eval "$$($(submake) -s env)" && RATE=$(RATE) $(LUA) spec/bench/probe.lua
 
-unit: $(UNIT_TESTS)
+# Its own objects, by clang. FUZZ=slicer picks targets; their finds stay in build/fuzz/.
+fuzz: ## the fuzzers, with sanitizers, on all cores; SECONDS=60 of each, FUZZ=slicer one of them
+	@.ci/deps fuzz
+	@$(submake) -j$$(nproc) fuzzers CC=clang OUT=build/fuzz CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	  -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
+	@SECONDS=$(or $(SECONDS),60) .ci/fuzz build/fuzz $(or $(FUZZ),$(FUZZERS))
+
+fuzzers: $(patsubst %,$(OUT)/fuzz/fuzz_%,$(or $(FUZZ),$(FUZZERS)))
+
+unit: $(UNIT_TESTS) $(REPLAYS)
 objects: $(OBJECTS)
 
 ##@ Keeping the tree good
 
-C_FILES := $(wildcard csrc/*.[ch] spec/unit/*.[ch])
+C_FILES := $(wildcard csrc/*.[ch] spec/unit/*.[ch] spec/fuzz/*.[ch])
 LINTS   := lua format warnings cppcheck tidy rooms rockspec space
 
 lint: ## luacheck, clang-format, gcc, clang, cppcheck, clang-tidy, the house rules
@@ -150,7 +183,7 @@ lint-warnings:
 lint-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c99 -D_GNU_SOURCE -D__linux__ \
 	  --enable=warning,performance,portability -DLUA_VERSION_NUM=504 -DLIBCURL_VERSION_NUM=0x075801 \
-	  -Icsrc csrc $(wildcard spec/unit)
+	  -Icsrc csrc $(wildcard spec/unit spec/fuzz)
 
 lint-tidy:
 	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $$(nproc) -I{} \
@@ -221,6 +254,6 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test bench-nginx bench-probe unit objects lint $(LINTS:%=lint-%) install \
+.PHONY: build env deps demo test bench-nginx bench-probe fuzz fuzzers unit objects lint $(LINTS:%=lint-%) install \
   install-command uninstall clean help FORCE
 .DELETE_ON_ERROR:
