@@ -5,13 +5,14 @@
 #   make V=1                  shows each command
 #   make SANITIZE=1           with the address and undefined behaviour sanitizers
 #
-# Each Lua has its own directory under build/, so that none meets another's objects.
+# Each Lua has its own directory under build/, so that none meets another's objects; so has each compiler
+# other than gcc. DWARF 4 is what valgrind reads.
 
 LUA        ?= lua5.4
 LUA_PKG    ?= $(LUA)
 PKG_CONFIG ?= pkg-config
 PREFIX     ?= /usr/local
-CFLAGS     ?= -O2 -g
+CFLAGS     ?= -O2 -g -gdwarf-4
 
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
@@ -24,7 +25,7 @@ CURL_ROOMS   := exchange reactor url
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
 FUZZERS := slicer response headers pace request replies dns target message
 
-OUT           := build/$(notdir $(LUA))$(if $(SANITIZE),-sanitize)
+OUT           := build/$(notdir $(LUA))$(patsubst %,-%,$(filter-out cc gcc,$(notdir $(CC))))$(if $(SANITIZE),-sanitize)
 CORE          := $(OUT)/traceroute/core.so
 SOURCES       := $(wildcard csrc/*.c)
 OBJECTS       := $(SOURCES:%.c=$(OUT)/%.o)
@@ -115,6 +116,7 @@ $(OUT)/flags: FORCE
 
 env: ## print what lets a Lua find the checkout: eval "$(make -s env)"
 	@$(LUA) .ci/env.lua "$$(pwd)" $(OUT)
+	@$(if $(filter luajit,$(LUA)),$(if $(SANITIZE),,echo 'export TRACEROUTE_BUILD=$(OUT)'))
 
 deps: ## install the packages for FOR="demo test lint"; starts no service
 	@.ci/deps $(or $(FOR),demo test lint)
@@ -135,6 +137,10 @@ TEST_PARTS := $(or $(ONLY),$(if $(SPEC),,unit) $(TEST_LUAS))
 test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= SPEC=
 	@.ci/deps test
 	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) FUZZERS='$(FUZZERS)' SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
+
+matrix: ## the whole suite on every Lua, by gcc and by clang, two at a time
+	@.ci/deps matrix
+	@.ci/matrix '$(MAKE) --no-print-directory' gcc clang -- lua5.1 lua5.2 lua5.3 lua5.4 luajit
 
 bench-nginx: ## what calls in flight cost the other requests of an nginx worker; ROUNDS=5 SECONDS=3
 	@.ci/deps bench
@@ -254,6 +260,7 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test bench-nginx bench-probe fuzz fuzzers unit objects lint $(LINTS:%=lint-%) install \
+.PHONY: build env deps demo test matrix bench-nginx bench-probe fuzz fuzzers unit objects lint \
+  $(LINTS:%=lint-%) install \
   install-command uninstall clean help FORCE
 .DELETE_ON_ERROR:
