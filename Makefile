@@ -74,7 +74,7 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
 # What spec/names_spec.lua talks to.
-NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names reactor resolver scrub)
+NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names networks reactor resolver scrub)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm

@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "cache.h"
+#include "networks.h"
 #include "resolver.h"
 
 #define KEPT_MAX 300.0 /* seconds, whatever the TTL */
@@ -417,7 +418,9 @@ int tr_names_reverse(struct tr_names *names, const struct tr_address *address,
 
 int tr_names_origin(struct tr_names *names, const struct tr_address *address,
                     tr_names_text_fn answer, void *arg) {
-  if (!tr_dns_is_public(address)) {
+  /* Under an address of IPv4 mapped into IPv6 no zone has anything. */
+  if (!tr_address_is_public(address) ||
+      (address->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->ip.v6))) {
     answer(arg, NULL);
     return 0;
   }

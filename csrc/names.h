@@ -58,7 +58,7 @@ int tr_names_reverse(struct tr_names *names, const struct tr_address *address,
                      tr_names_text_fn answer, void *arg);
 
 /* "AS13335", or "AS1 AS2" for several origins, or NULL: Team Cymru's origin zones by TXT. Addresses
-** that are not public (tr_dns_is_public) are not asked for: NULL. */
+** that are not public (tr_address_is_public) are not asked for: NULL. */
 int tr_names_origin(struct tr_names *names, const struct tr_address *address,
                     tr_names_text_fn answer, void *arg);
 
