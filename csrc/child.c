@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,12 +92,24 @@ static int spawn(const struct pipes *p, const char *program, pid_t *pid) {
   return status;
 }
 
+/* posix_spawn has no word for limits, so it is raised from here, before the child is told anything.
+** How many it may have open. */
+static unsigned allow_descriptors(pid_t pid, unsigned wanted) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  if (limit.rlim_cur >= wanted) return wanted;
+  rlim_t inherited = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+  if (prlimit(pid, RLIMIT_NOFILE, &limit, NULL) != 0) return (unsigned)inherited;
+  return (unsigned)limit.rlim_cur;
+}
+
 void tr_child_init(struct tr_child *child) {
   child->pid = 0;
   child->to = child->from = child->complaints = -1;
 }
 
-int tr_child_start(struct tr_child *child, const char *program) {
+int tr_child_start(struct tr_child *child, const char *program, unsigned descriptors) {
   struct pipes p;
   int status = open_pipes(&p);
   if (status != 0) return status;
@@ -106,6 +119,7 @@ int tr_child_start(struct tr_child *child, const char *program) {
     close_pipes(&p);
     return status;
   }
+  child->descriptors = allow_descriptors(child->pid, descriptors);
   child->to = p.end[0][1];
   child->from = p.end[1][0];
   child->complaints = p.end[2][0];

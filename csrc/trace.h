@@ -19,6 +19,10 @@
 /* Seconds beyond the wait time after which a probe of which nothing was told is taken for lost. */
 #define TR_TRACE_GRACE 1.0
 
+/* A target is ended when it was refused so many times in a row, each time anew after a pause; those
+** that are refused after it end at once, until anything is answered again. */
+#define TR_TRACE_REFUSALS 100
+
 /* What may go out at once after a pause: so many seconds' worth of `rate`, and one at least. */
 #define TR_TRACE_BURST 0.005
 
@@ -56,12 +60,14 @@ struct tr_probe {
 
 /* What became of a probe. */
 enum tr_answer {
-  TR_ANSWER_EXPIRED,   /* a router on the way said that the TTL ran out */
-  TR_ANSWER_REACHED,   /* the target itself answered */
-  TR_ANSWER_SILENT,    /* nothing came within the wait time */
-  TR_ANSWER_NO_ROUTE,  /* there is no route, says this machine or one on the way */
-  TR_ANSWER_EXHAUSTED, /* could not be sent yet: it will be asked for again, it is not lost */
-  TR_ANSWER_UNSENDABLE /* could not be sent at all (not permitted, network down): ends its target */
+  TR_ANSWER_EXPIRED,    /* a router on the way said that the TTL ran out */
+  TR_ANSWER_REACHED,    /* the target itself answered */
+  TR_ANSWER_SILENT,     /* nothing came within the wait time */
+  TR_ANSWER_NO_ROUTE,   /* there is no route, says this machine or one on the way */
+  TR_ANSWER_EXHAUSTED,  /* could not be sent yet: it will be asked for again, it is not lost */
+  TR_ANSWER_UNSENDABLE, /* could not be sent at all (not permitted, network down): ends its target */
+  TR_ANSWER_REFUSED /* could not be sent, perhaps for want of something that will be there later:
+                       as if exhausted, but for TR_TRACE_REFUSALS in a row */
 };
 
 struct tr_reply {

@@ -18,6 +18,7 @@
 #define OUT_MAX ((size_t)256 * 1024)   /* bytes of commands that wait for the pipe */
 #define FLUSH_SECONDS 0.002            /* until a full pipe is tried again */
 #define COMPLAINT_MAX 200
+#define OWN_DESCRIPTORS 24 /* what it has open besides; a TCP probe takes one while it is out */
 #define GREETING INT32_MAX /* a token that no probe has */
 #define GREETING_SECONDS 5 /* in which the child has to answer it */
 
@@ -49,11 +50,16 @@ struct tr_vantage {
 
 /* ---- slots ---- */
 
+/* As many are for use as the child has descriptors for: of one that it cannot open it says no more
+** than of a command that it does not understand. */
 static void free_all_slots(struct tr_vantage *v) {
+  int most = TR_VANTAGE_IN_FLIGHT;
+  if (v->child.descriptors < TR_VANTAGE_IN_FLIGHT + OWN_DESCRIPTORS)
+    most = (int)v->child.descriptors - OWN_DESCRIPTORS;
   for (int i = 0; i < TR_VANTAGE_IN_FLIGHT; i++) {
     v->slots[i].user = NULL;
     v->slots[i].is_out = 0;
-    v->slots[i].next_free = i + 1 < TR_VANTAGE_IN_FLIGHT ? i + 1 : -1;
+    v->slots[i].next_free = i + 1 < most ? i + 1 : -1;
   }
   v->first_free = 0;
 }
@@ -76,7 +82,6 @@ static int stop_child(struct tr_vantage *v, int is_ending) {
   tr_buffer_clear(&v->out);
   v->line_length = 0;
   v->line_is_long = 0;
-  free_all_slots(v);
   return status;
 }
 
@@ -183,7 +188,7 @@ static void take_line(struct tr_vantage *v) {
   } else if (line == TR_LINE_PROBE) {
     deliver(v, &value);
   } else if (line == TR_LINE_REFUSED) {
-    value.reply.answer = TR_ANSWER_UNSENDABLE;
+    value.reply.answer = TR_ANSWER_REFUSED;
     deliver(v, &value);
   }
 }
@@ -278,8 +283,10 @@ static void greet(struct tr_vantage *v) {
 
 static int start_child(struct tr_vantage *v) {
   const char *program = secure_getenv(LOCATION_VARIABLE);
-  int status = tr_child_start(&v->child, program && *program ? program : PROGRAM);
+  int status = tr_child_start(&v->child, program && *program ? program : PROGRAM,
+                              TR_VANTAGE_IN_FLIGHT + OWN_DESCRIPTORS);
   if (status != 0) return status;
+  free_all_slots(v);
   v->from.fd = v->child.from;
   v->complaints.fd = v->child.complaints;
   v->complaint_length = 0;
@@ -345,7 +352,6 @@ struct tr_vantage *tr_vantage_get(struct tr_reactor *r) {
   v->patience.fire = dismiss;
   v->from.arg = v->complaints.arg = v->flush.arg = v->patience.arg = v;
   tr_buffer_init(&v->out, OUT_MAX);
-  free_all_slots(v);
   if (tr_reactor_attach(r, &key, v, vantage_free) == 0) return v;
   vantage_free(v);
   return NULL;

@@ -284,6 +284,33 @@ describe("a probe", function()
     end)
   end)
 
+  it("is sent later where mtr-packet has no descriptor left for it", function()
+    for _, limit in ipairs { "-Sn 32", "-n 32" } do
+      ends_well([[
+        local targets = {}
+        for i = 1, 100 do
+          targets[i] = "127.0.1." .. i
+        end
+        local result, err = traceroute.probe(targets, { packet_type = "tcp", rate = 100000, packets_per_ttl = 5,
+          resolve = false, asn = false })
+        assert(not err, tostring(err))
+        for _, entry in ipairs(result) do
+          assert(entry.colos[1].target_summary.packet_count == 5)
+        end
+        assert(#result == 100)
+        print "fine"
+      ]], ("sh -c 'ulimit %s && exec \"$@\"' sh"):format(limit))
+    end
+  end)
+
+  it("is not tried for ever where mtr-packet never takes one", function()
+    local result, err = with_program(program(real .. " | sed -u 's/ reply .*/ invalid-argument/'"))
+    assert.is_nil(result)
+    assert.equal("connection", err.kind)
+    assert.is_truthy(err.message:find("could not be probed to the end", 1, true), err.message)
+    assert.same(THREE, err.targets)
+  end)
+
   it("that loses its mtr-packet keeps what is known, and the next one starts another", function()
     local mark = child.directory .. "/died"
     -- Two lines: that it is mtr-packet, and the answer to the first probe.
