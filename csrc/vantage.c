@@ -29,6 +29,7 @@ struct slot {
   uint32_t uses;
   int is_out;
   int next_free;
+  double until; /* it is out no longer, whatever comes of it */
 };
 
 struct tr_vantage {
@@ -46,6 +47,7 @@ struct tr_vantage {
   struct tr_vantage_user *users;
   struct slot slots[TR_VANTAGE_IN_FLIGHT];
   int first_free;
+  double overdue_at; /* when the first slot may be so; looked for only when none is free */
 };
 
 /* ---- slots ---- */
@@ -62,10 +64,32 @@ static void free_all_slots(struct tr_vantage *v) {
     v->slots[i].next_free = i + 1 < most ? i + 1 : -1;
   }
   v->first_free = 0;
+  v->overdue_at = HUGE_VAL;
 }
 
 static uint32_t pipe_token(const struct tr_vantage *v, int i) {
   return v->slots[i].uses % (INT32_MAX / TR_VANTAGE_IN_FLIGHT) * TR_VANTAGE_IN_FLIGHT + (uint32_t)i;
+}
+
+static void free_slot(struct tr_vantage *v, int i) {
+  v->slots[i].user = NULL;
+  v->slots[i].is_out = 0;
+  v->slots[i].next_free = v->first_free;
+  v->first_free = i;
+}
+
+/* A probe whose answer cannot be read, or never comes, would hold its slot for ever. */
+static void free_overdue(struct tr_vantage *v, double now) {
+  if (now < v->overdue_at) return;
+  v->overdue_at = HUGE_VAL;
+  for (int i = 0; i < TR_VANTAGE_IN_FLIGHT; i++) {
+    struct slot *slot = &v->slots[i];
+    if (!slot->is_out) continue;
+    if (slot->until <= now)
+      free_slot(v, i);
+    else if (slot->until < v->overdue_at)
+      v->overdue_at = slot->until;
+  }
 }
 
 /* ---- the child's end ---- */
@@ -161,10 +185,7 @@ static void deliver(struct tr_vantage *v, const struct tr_line_value *value) {
   if (!slot->is_out || pipe_token(v, i) != value->token) return;
   struct tr_vantage_user *user = slot->user;
   uint32_t token = slot->token;
-  slot->is_out = 0;
-  slot->user = NULL;
-  slot->next_free = v->first_free;
-  v->first_free = i;
+  free_slot(v, i);
   if (user) user->answer(user->arg, token, &value->reply);
 }
 
@@ -244,6 +265,8 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
                     const struct tr_probe *probe, enum tr_protocol protocol, double wait_time) {
   static const char *const names[] = {"icmp", "udp", "tcp"};
   char address[64], line[256];
+  double now = tr_clock();
+  if (v->first_free < 0) free_overdue(v, now);
   int i = v->first_free;
   if (!v->is_known || i < 0) return -1;
   struct slot *slot = &v->slots[i];
@@ -264,6 +287,8 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
   slot->user = user;
   slot->token = probe->token;
   slot->is_out = 1;
+  slot->until = now + ceil(wait_time) + TR_TRACE_GRACE;
+  if (slot->until < v->overdue_at) v->overdue_at = slot->until;
   /* Commands of one run go out together. */
   if (!v->flush.reactor) tr_timer_set(v->reactor, &v->flush, 0);
   return 0;

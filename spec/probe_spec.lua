@@ -311,6 +311,25 @@ describe("a probe", function()
     assert.same(THREE, err.targets)
   end)
 
+  it("whose answers cannot be read is lost, and holds up no other", function()
+    local mumbler = program(real .. " | sed -u 's/ reply .*/ reply ip-4 nowhere/'")
+    ends_well([[
+      local targets = {}
+      for i = 1, 120 do
+        targets[i] = "127.0.1." .. i
+      end
+      local result, err = traceroute.probe(targets, { rate = 100000, packets_per_ttl = 10, max_ttl = 1, wait_time = 1,
+        timeout = 60, resolve = false, asn = false })
+      assert(not err, tostring(err))
+      assert(#result == 120)
+      for _, entry in ipairs(result) do
+        local hop = entry.colos[1].hops[1]
+        assert(hop.packets_sent == 10 and hop.packets_lost == 10, hop.packets_sent .. " " .. hop.packets_lost)
+      end
+      print "fine"
+    ]], "env MTR_PACKET=" .. mumbler)
+  end)
+
   it("that loses its mtr-packet keeps what is known, and the next one starts another", function()
     local mark = child.directory .. "/died"
     -- Two lines: that it is mtr-packet, and the answer to the first probe.
