@@ -48,10 +48,18 @@ local function driver()
   return ("%s/%s/unit/names_driver"):format(host.root(), out)
 end
 
--- A socket that reads nothing, as a name server that never answers, and what closes it.
-local function silent_server()
+-- A name server that never answers, and what closes it; on_question is called for what has come to it, once the
+-- loop is run.
+local function silent_server(on_question)
   local socket = uv.new_udp()
   assert(socket:bind("127.0.0.1", 0))
+  if on_question then
+    socket:recv_start(function(_, question)
+      if question then
+        on_question()
+      end
+    end)
+  end
   return "127.0.0.1:" .. socket:getsockname().port, function()
     socket:close()
     uv.run("nowait")
@@ -223,6 +231,24 @@ describe("names", function()
     for i = 3, 200 do
       assert.same({ "later timed out" }, answers[i])
     end
+  end)
+
+  it("gives each of several name servers its share of the time", function()
+    local count, addresses, closes = {}, {}, {}
+    for i = 1, 3 do
+      count[i] = 0
+      addresses[i], closes[i] = silent_server(function()
+        count[i] = count[i] + 1
+      end)
+    end
+    finally(function()
+      for i = 1, 3 do
+        closes[i]()
+      end
+    end)
+    assert.same({ { "later -" } }, ask_at(table.concat(addresses, ","), 3, { "reverse 192.0.2.1", "run" }))
+    uv.run("nowait")
+    assert.same({ 2, 2, 2 }, count)
   end)
 
   it("does not keep that nobody answered", function()

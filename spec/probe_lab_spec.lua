@@ -395,6 +395,23 @@ describe("a probe in the lab", function()
       assert_path("plain", 6, six, "both.test")
     end)
 
+    it("reads the system's configuration again when it has changed", function()
+      local file = child:file("nameserver 127.0.0.9\n")
+      local said = child:run(([[
+        local function address()
+          local result, err = traceroute.probe("four.test", { dns_timeout = 30, resolve = false, asn = false })
+          print(err and err.message or result[1].colos[1].target_summary.ip)
+        end
+        address()
+        local file = io.open(%q, "w")
+        file:write("nameserver 127.0.0.1\n# by now\n")
+        file:close()
+        address()
+      ]]):format(file), net:prefix("source") .. ("unshare --mount sh -c 'mount --bind %s /etc/resolv.conf && exec \"$@\"' sh")
+        :format(file))
+      assert.equal("four.test cannot be resolved: no name server answers\n" .. net:address("away", 4) .. "\n", said)
+    end)
+
     it("says which name it could not resolve, beside the others' results", function()
       local result, err = probe({ "nowhere.test", net:address("plain", 4), "four.test" }, with { packets_per_ttl = 1 })
       assert.equal("not_found", err.kind)
