@@ -1,14 +1,16 @@
 /* child: a program that runs as a child of this process, on pipes of which our ends never block.
-** Knows nothing of what is said on them. Knows no Lua. */
+** A process forked from this one has no part in it: its copies of our ends are closed, so that the
+** program sees its end when this process ends, and for tr_child_stop none runs there. Knows nothing of what is said on them. Knows no Lua. */
 #ifndef TR_CHILD_H
 #define TR_CHILD_H
 
 #include <sys/types.h>
 
 struct tr_child {
-  pid_t pid;                /* 0: none runs */
-  int to, from, complaints; /* our ends of its input, output and error output; -1: closed */
-  unsigned descriptors;     /* that it may have open at once */
+  pid_t pid;                     /* 0: none runs */
+  int to, from, complaints;      /* our ends of its input, output and error output; -1: closed */
+  unsigned descriptors;          /* that it may have open at once */
+  struct tr_child *next, **link; /* private */
 };
 
 void tr_child_init(struct tr_child *child);

@@ -456,10 +456,55 @@ describe("a probe", function()
     end
   end)
 
-  -- nginx runs LuaJIT.
+  -- nginx runs LuaJIT, which can fork without a further library.
   if not rawget(_G, "jit") then
     return
   end
+
+  it("leaves a forked process none of its mtr-packet, which ends with its own", function()
+    local said = child:run(SCRIPT_SLOW .. [[
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int); int pause(void); int close(int);"
+      local job = assert(traceroute.survey({ "127.0.0.1", "127.0.0.2" }, SLOW))
+      job:step(0.05)
+      local function own_child()
+        local found = children()
+        assert(#found == 1, #found)
+        return found[1].pid
+      end
+      local first, before = own_child(), descriptors()
+      local prober = ffi.C.fork()
+      if prober == 0 then
+        local fewer = before - descriptors()
+        job:cancel()
+        local good = fewer == 3 and #traceroute.probe("127.0.0.1", SLOW) == 1 and own_child() ~= first
+        ffi.C._exit(good and 0 or 1)
+      end
+      local status = ffi.new "int[1]"
+      ffi.C.waitpid(prober, status, 0)
+      assert(status[0] == 0, status[0])
+      assert(own_child() == first)
+      SLOW.rate = 100
+      assert(#traceroute.probe("127.0.0.3", SLOW) == 1)
+      assert(own_child() == first)
+      local sleeper = ffi.C.fork()
+      if sleeper == 0 then
+        for fd = 0, 2 do ffi.C.close(fd) end -- whoever reads what we print waits for all of us
+        while true do ffi.C.pause() end
+      end
+      print(first, sleeper)
+      os.exit(0)
+    ]])
+    local first, sleeper = said:match("^(%d+)%s+(%d+)\n$")
+    assert.is_string(sleeper, said)
+    local has_ended = worker.await(function()
+      return not worker.is_alive(first)
+    end)
+    local sleeps = worker.is_alive(sleeper)
+    host.run("kill -KILL " .. sleeper)
+    assert.is_true(has_ended)
+    assert.is_true(sleeps)
+  end)
 
   it("in nginx yields, as a user without any privilege", function()
     local nginx = worker.start {
