@@ -117,7 +117,7 @@ bench-nginx: ## what calls in flight cost the other requests of an nginx worker;
 	@$(submake) build LUA=luajit
 	@eval "$$($(submake) -s env LUA=luajit)" && luajit spec/bench/nginx.lua
 
-bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=1000
+bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=2000
 	@.ci/deps test
 	@$(submake) build
 	@eval "$$($(submake) -s env)" && RATE=$(RATE) $(LUA) spec/bench/probe.lua
