@@ -101,8 +101,7 @@ int tr_trace_add(struct tr_trace *t, const struct tr_address *address, uint32_t 
 int tr_trace_next(struct tr_trace *t, double now, struct tr_probe *probe, double *wait);
 
 /* What became of a probe. Unknown and late tokens are counted and otherwise ignored. An answer
-** after more than the wait time is none: the kernel sends a lost SYN again after a second, and what
-** comes back then would hide the loss. */
+** after more than the wait time is none, though the sender still knew whose it was. */
 void tr_trace_reply(struct tr_trace *t, uint32_t token, const struct tr_reply *reply, double now);
 
 /* Ends every target with what is known (the sender died, the caller cancels), and those added later
