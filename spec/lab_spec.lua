@@ -64,7 +64,7 @@ end
 
 -- What the lab must not touch.
 local function machine()
-  return (host.run([[ip -o link; ip netns list; ip -4 route show table all; ip -6 route show table all
+  return (host.run([[unset LD_PRELOAD; ip -o link; ip netns list; ip -4 route show table all; ip -6 route show table all
     ls -A /run; ls -A /run/netns; nft list tables
     cd /proc/sys/net && cat ipv4/ip_forward ipv4/icmp_ratemask ipv4/icmp_ratelimit ipv4/fib_multipath_hash_policy \
       ipv4/conf/*/rp_filter ipv6/conf/all/forwarding ipv6/conf/all/accept_dad ipv6/icmp/ratelimit \

@@ -23,6 +23,7 @@ local PROGRAMS = "ip nft ethtool lua5.4 unshare nsenter setpriv mount"
 
 -- What a lab cannot do without, tried the way it will be done.
 local TRIAL = [[exec 2>&1 </dev/null
+unset LD_PRELOAD
 for program in ]] .. PROGRAMS .. [[; do
   command -v $program >/dev/null || { echo "$program is not installed"; exit 1; }
 done
@@ -127,9 +128,10 @@ function Lab:prefix(name, options)
   return words
 end
 
--- Runs a shell command in a node; returns what it printed, errors included, and its exit status.
+-- Runs a shell command in a node, without a sanitizer that is preloaded into us; returns what it printed, errors
+-- included, and its exit status.
 function Lab:exec(name, command, options)
-  return host.run(self:prefix(name, options) .. "sh -c " .. host.quote("exec 2>&1\n" .. command))
+  return host.run(self:prefix(name, options) .. "sh -c " .. host.quote("exec 2>&1\nunset LD_PRELOAD\n" .. command))
 end
 
 return lab

@@ -4,6 +4,7 @@
 #
 # With a node's name as $2 it is already inside that node, and sets it up.
 set -eu
+unset LD_PRELOAD # a sanitizer is for who tests, not for these
 directory=$1
 
 if [ $# -eq 2 ]; then
