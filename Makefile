@@ -80,7 +80,7 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
 # What spec/names_spec.lua talks to.
-NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names reactor resolver scrub)
+NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names networks reactor resolver scrub)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm
@@ -147,7 +147,7 @@ bench-nginx: ## what calls in flight cost the other requests of an nginx worker;
 	@$(submake) build LUA=luajit
 	@eval "$$($(submake) -s env LUA=luajit)" && luajit spec/bench/nginx.lua
 
-bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=1000
+bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=2000
 	@.ci/deps test
 	@$(submake) build
 	@eval "$$($(submake) -s env)" && RATE=$(RATE) $(LUA) spec/bench/probe.lua

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,12 +93,82 @@ static int spawn(const struct pipes *p, const char *program, pid_t *pid) {
   return status;
 }
 
+/* posix_spawn has no word for limits, so it is raised from here, before the child is told anything.
+** How many it may have open. */
+static unsigned allow_descriptors(pid_t pid, unsigned wanted) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  if (limit.rlim_cur >= wanted) return wanted;
+  rlim_t inherited = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+  if (prlimit(pid, RLIMIT_NOFILE, &limit, NULL) != 0) return (unsigned)inherited;
+  return (unsigned)limit.rlim_cur;
+}
+
+/* ---- forks ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct tr_child *running;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void) {
+  pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void) {
+  pthread_mutex_unlock(&lock);
+}
+
+static void close_ends(struct tr_child *child) {
+  close_fd(&child->to);
+  close_fd(&child->from);
+  close_fd(&child->complaints);
+  child->pid = 0;
+}
+
+static void after_fork_in_child(void) {
+  while (running) {
+    close_ends(running);
+    running->link = NULL;
+    running = running->next;
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+/* Without memory for it, copies in forked processes stay open. */
+static void watch_forks(void) {
+  (void)pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+static void add_running(struct tr_child *child) {
+  pthread_once(&fork_once, watch_forks);
+  pthread_mutex_lock(&lock);
+  child->next = running;
+  child->link = &running;
+  if (child->next) child->next->link = &child->next;
+  running = child;
+  pthread_mutex_unlock(&lock);
+}
+
+static void remove_running(struct tr_child *child) {
+  pthread_mutex_lock(&lock);
+  if (child->link) {
+    *child->link = child->next;
+    if (child->next) child->next->link = child->link;
+    child->link = NULL;
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+/* ---- beginning and end ---- */
+
 void tr_child_init(struct tr_child *child) {
   child->pid = 0;
   child->to = child->from = child->complaints = -1;
+  child->link = NULL;
 }
 
-int tr_child_start(struct tr_child *child, const char *program) {
+int tr_child_start(struct tr_child *child, const char *program, unsigned descriptors) {
   struct pipes p;
   int status = open_pipes(&p);
   if (status != 0) return status;
@@ -106,11 +178,13 @@ int tr_child_start(struct tr_child *child, const char *program) {
     close_pipes(&p);
     return status;
   }
+  child->descriptors = allow_descriptors(child->pid, descriptors);
   child->to = p.end[0][1];
   child->from = p.end[1][0];
   child->complaints = p.end[2][0];
   p.end[0][1] = p.end[1][0] = p.end[2][0] = -1;
   close_pipes(&p);
+  add_running(child);
   return 0;
 }
 
@@ -132,9 +206,7 @@ int tr_child_stop(struct tr_child *child, int is_ending) {
     }
     if (ended <= 0) status = -1;
   }
-  close_fd(&child->to);
-  close_fd(&child->from);
-  close_fd(&child->complaints);
-  child->pid = 0;
+  remove_running(child);
+  close_ends(child);
   return status;
 }

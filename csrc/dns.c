@@ -55,16 +55,6 @@ int tr_dns_reversed(const struct tr_address *address, const char *zone, char *ou
   return length >= 0 && (size_t)length < size ? 0 : -1;
 }
 
-int tr_dns_is_public(const struct tr_address *address) {
-  if (address->family == AF_INET6) {
-    const unsigned char *byte = address->ip.v6.s6_addr;
-    return (byte[0] & 0xe0) == 0x20; /* 2000::/3, all that is given out */
-  }
-  uint32_t ip = ntohl(address->ip.v4.s_addr);
-  return !(ip >> 24 == 0 || ip >> 24 == 10 || ip >> 24 == 127 || ip >> 20 == 0xac1 ||
-           ip >> 16 == 0xc0a8 || ip >> 16 == 0xa9fe || ip >> 22 == 0x191 || ip >> 28 >= 0xe);
-}
-
 /* ---- reading an answer ---- */
 
 struct reader {

@@ -18,10 +18,6 @@ int tr_dns_is_name(const char *text);
 ** long. */
 int tr_dns_reversed(const struct tr_address *address, const char *zone, char *out, size_t size);
 
-/* Whether an address is routed on the internet, as far as one can see: not private, shared,
-** loopback, link-local, unspecified or multicast. */
-int tr_dns_is_public(const struct tr_address *address);
-
 /* The name an answer to a PTR question holds: 1, and `name` (TR_DNS_NAME_MAX bytes) and the
 ** seconds it holds; or 0: there is none, or it is none that is_name would let pass. */
 int tr_dns_pointer(const unsigned char *answer, size_t length, char *name, unsigned *ttl);

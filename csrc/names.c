@@ -2,8 +2,8 @@
 **
 ** What the resolver reports is only written down where it does; askers are told later, outside
 ** of it, so that they may do anything, up to freeing all of this. A question that runs out of
-** time leaves its query behind, since c-ares cannot cancel one: when that ends, it fills the
-** cache at most. */
+** time leaves its query behind, since the resolver cannot end one of several: it counts among
+** those in flight until it ends, and fills the cache at most. */
 #include "names.h"
 
 #include <arpa/inet.h>
@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "cache.h"
+#include "networks.h"
 #include "resolver.h"
 
 #define KEPT_MAX 300.0 /* seconds, whatever the TTL */
@@ -127,7 +128,6 @@ static void set_answered(struct tr_names *names, struct list *from, struct quest
   if (question->query) {
     question->query->question = NULL;
     question->query = NULL;
-    names->in_flight--;
   }
   list_add(&names->answered, question);
 }
@@ -181,6 +181,8 @@ static int tell_all(struct tr_names *names) {
 /* A query has ended. */
 static void on_report(void *arg, const struct tr_found *found, double seconds) {
   struct query *query = arg;
+  query->names->in_flight--;
+  if (query->question) query->question->query = NULL;
   if (found) {
     keep(query->names, query->key, found, seconds);
     if (query->question) {
@@ -237,12 +239,18 @@ static void send_waiting(struct tr_names *names) {
     send_question(names, names->waiting.first);
 }
 
+/* What nobody waits for any more is ended as soon as nobody waits for any of it. */
+static void end_left_behind(struct tr_names *names) {
+  if (names->in_flight > 0 && !names->out.first) tr_resolver_cancel(names->resolver);
+}
+
 /* The timer's, and the resolver's after each of its turns. */
 static void move_on(void *arg) {
   struct tr_names *names = arg;
   double now = tr_clock();
   expire(names, &names->out, now);
   expire(names, &names->waiting, now);
+  end_left_behind(names);
   send_waiting(names);
   if (tell_all(names) == 0) schedule(names);
 }
@@ -303,9 +311,36 @@ static void free_attached(void *names) {
   tr_names_free(names);
 }
 
+/* The system's name servers may be others now: what is open is asked of them, and what the old ones
+** said is forgotten. Without memory the old ones have to do. */
+static void renew(struct tr_names *names) {
+  struct tr_cache *cache = tr_cache_new(TR_NAMES_CACHE_MAX);
+  struct tr_resolver *resolver =
+      tr_resolver_new(names->reactor, names->timeout, names->servers, move_on, names);
+  if (!cache || !resolver) {
+    tr_cache_free(cache);
+    tr_resolver_free(resolver);
+    return;
+  }
+  tr_resolver_free(names->resolver);
+  tr_cache_free(names->cache);
+  names->resolver = resolver;
+  names->cache = cache;
+  *names->out.last = names->waiting.first;
+  if (names->waiting.first) names->out.last = names->waiting.last;
+  names->waiting.first = names->out.first;
+  names->waiting.last = names->out.first ? names->out.last : &names->waiting.first;
+  list_init(&names->out);
+  send_waiting(names);
+  schedule(names);
+}
+
 struct tr_names *tr_names_get(struct tr_reactor *reactor, const struct tr_names_options *options) {
   struct tr_names *attached = tr_reactor_attached(reactor, &key_of_names);
-  if (attached && is_for(attached, options)) return attached;
+  if (attached && is_for(attached, options)) {
+    if (!tr_resolver_is_current(attached->resolver)) renew(attached);
+    return attached;
+  }
   struct tr_names *names = tr_names_new(reactor, options);
   if (names && !attached && tr_reactor_attach(reactor, &key_of_names, names, free_attached) == 0)
     names->is_attached = 1;
@@ -417,7 +452,9 @@ int tr_names_reverse(struct tr_names *names, const struct tr_address *address,
 
 int tr_names_origin(struct tr_names *names, const struct tr_address *address,
                     tr_names_text_fn answer, void *arg) {
-  if (!tr_dns_is_public(address)) {
+  /* Under an address of IPv4 mapped into IPv6 no zone has anything. */
+  if (!tr_address_is_public(address) ||
+      (address->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->ip.v6))) {
     answer(arg, NULL);
     return 0;
   }

@@ -12,7 +12,8 @@
 ** answered is not kept. The oldest go first. */
 #define TR_NAMES_CACHE_MAX 4096
 
-/* Questions out at once; further ones wait, their time running. The same question asked again
+/* Questions out at once, those included whose time was over before they were answered; further ones
+** wait, their time running. The same question asked again
 ** while it is out is not sent again. */
 #define TR_NAMES_IN_FLIGHT_MAX 64
 
@@ -32,7 +33,8 @@ struct tr_names_options {
 struct tr_names *tr_names_new(struct tr_reactor *reactor, const struct tr_names_options *options);
 
 /* The reactor's own, with its cache, as long as those who hold it ask with the same options;
-** else one for the asker alone. NULL as above. Paired with a release. */
+** else one for the asker alone. The system's configuration is read again where it has changed, and
+** the cache begun anew. NULL as above. Paired with a release. */
 struct tr_names *tr_names_get(struct tr_reactor *reactor, const struct tr_names_options *options);
 void tr_names_release(struct tr_names *names);
 
@@ -58,7 +60,7 @@ int tr_names_reverse(struct tr_names *names, const struct tr_address *address,
                      tr_names_text_fn answer, void *arg);
 
 /* "AS13335", or "AS1 AS2" for several origins, or NULL: Team Cymru's origin zones by TXT. Addresses
-** that are not public (tr_dns_is_public) are not asked for: NULL. */
+** that are not public (tr_address_is_public) are not asked for: NULL. */
 int tr_names_origin(struct tr_names *names, const struct tr_address *address,
                     tr_names_text_fn answer, void *arg);
 

@@ -25,6 +25,10 @@
 #define IN_FLIGHT 500 /* of the thousand that the vantage has for all surveys */
 #define TIMEOUT_LIMIT 86400.0
 
+/* Seconds after which the kernel sends a SYN again from the same port: what comes later may be the
+** answer to either, so a loss would show as a slow answer. A TCP probe is waited for no longer. */
+#define SYN_AGAIN 1
+
 struct probe {
   struct tr_survey_plan plan;
   struct tr_sightings sightings;
@@ -90,11 +94,14 @@ static int read_protocol(lua_State *L, struct tr_trace_options *trace, struct tr
   return 0;
 }
 
+/* The protocol is known. */
 static void read_trace(lua_State *L, struct tr_trace_options *trace) {
   trace->max_ttl = (unsigned)tr_options_number(L, OPTS, "max_ttl", MAX_TTL);
   trace->packets_per_ttl = (unsigned)tr_options_number(L, OPTS, "packets_per_ttl", PACKETS_PER_TTL);
   trace->port = (unsigned)tr_options_number(L, OPTS, "port", 0);
   trace->wait_time = tr_options_number(L, OPTS, "wait_time", WAIT_TIME);
+  if (trace->protocol == TR_PROTOCOL_TCP && trace->wait_time > SYN_AGAIN)
+    trace->wait_time = SYN_AGAIN;
   trace->rate = tr_options_number(L, OPTS, "rate", RATE);
   trace->gap = (unsigned)tr_options_number(L, OPTS, "gap", GAP);
   trace->in_flight = IN_FLIGHT;

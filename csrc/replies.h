@@ -11,8 +11,8 @@
 enum tr_line {
   TR_LINE_PROBE,   /* what became of a probe: token and reply are set */
   TR_LINE_SUPPORT, /* an answer to check-support: token and support are set */
-  TR_LINE_REFUSED, /* invalid-argument, unknown-command, …: the token is set; a mistake of ours or
-                      an old version */
+  TR_LINE_REFUSED, /* invalid-argument, unexpected-error, …: the token is set; a mistake of ours,
+                      an old version, or no descriptor left, of which 0.95 says the same */
   TR_LINE_NOISE    /* nothing that can be understood */
 };
 

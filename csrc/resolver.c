@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -19,9 +20,11 @@
 #define TYPE_PTR 12
 #define TYPE_TXT 16
 
-/* c-ares tries twice, the second time for twice as long; that takes a bit less than all of the
-** time, so that what it knows by then still counts. */
+/* c-ares tries each server twice, the second time for twice as long; that takes a bit less than all
+** of the time, so that what it knows by then still counts. */
 #define FIRST_TRY (0.9 / 3)
+
+#define CONFIGURATION "/etc/resolv.conf"
 
 struct socket {
   struct socket *next;
@@ -36,6 +39,7 @@ struct tr_resolver {
   struct socket *sockets;
   void (*after)(void *arg);
   void *arg;
+  struct stat configuration; /* zero where there was none */
 };
 
 struct query {
@@ -83,7 +87,7 @@ static double seconds_of(int status) {
 static void on_text(void *arg, int status, int timeouts, unsigned char *answer, int length) {
   struct query *query = arg;
   (void)timeouts;
-  if (status == ARES_EDESTRUCTION) {
+  if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) {
     report(query, NULL, 0);
     return;
   }
@@ -118,7 +122,7 @@ static int take_address(const struct ares_addrinfo_node *node, struct tr_address
 static void on_addresses(void *arg, int status, int timeouts, struct ares_addrinfo *result) {
   struct query *query = arg;
   (void)timeouts;
-  if (status == ARES_EDESTRUCTION) {
+  if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) {
     report(query, NULL, 0);
     return;
   }
@@ -241,12 +245,13 @@ static void library_init(void) {
   library_status = ares_library_init(ARES_LIB_INIT_ALL);
 }
 
-static int open_channel(struct tr_resolver *r, double timeout, const char *servers) {
+/* first: seconds for each server's first try. */
+static int open_channel(struct tr_resolver *r, double first, const char *servers) {
   struct ares_options options;
   memset(&options, 0, sizeof options);
   options.sock_state_cb = on_socket_state;
   options.sock_state_cb_data = r;
-  double first = timeout * FIRST_TRY * 1e3;
+  first *= 1e3;
   options.timeout = first > 1 ? first < 1e6 ? (int)first : 1000000 : 1;
   options.tries = 2;
   int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
@@ -256,6 +261,29 @@ static int open_channel(struct tr_resolver *r, double timeout, const char *serve
   }
   ares_set_socket_functions(r->channel, &socket_functions, NULL);
   return !servers || ares_set_servers_ports_csv(r->channel, servers) == ARES_SUCCESS ? 0 : -1;
+}
+
+static unsigned count_servers(const struct tr_resolver *r) {
+  struct ares_addr_port_node *list = NULL;
+  unsigned count = 0;
+  if (ares_get_servers_ports(r->channel, &list) != ARES_SUCCESS) return 1;
+  for (const struct ares_addr_port_node *one = list; one; one = one->next)
+    count++;
+  ares_free_data(list);
+  return count;
+}
+
+/* How many servers there are shows only in a channel, whose times are set when it is made. */
+static int open_in_time(struct tr_resolver *r, double timeout, const char *servers) {
+  if (open_channel(r, timeout * FIRST_TRY, servers) != 0) return -1;
+  unsigned count = count_servers(r);
+  if (count <= 1) return 0;
+  ares_destroy(r->channel);
+  return open_channel(r, timeout * FIRST_TRY / count, servers);
+}
+
+static void look_at_configuration(struct stat *seen) {
+  if (stat(CONFIGURATION, seen) != 0) memset(seen, 0, sizeof *seen);
 }
 
 struct tr_resolver *tr_resolver_new(struct tr_reactor *reactor, double timeout, const char *servers,
@@ -269,7 +297,8 @@ struct tr_resolver *tr_resolver_new(struct tr_reactor *reactor, double timeout, 
   r->timer.arg = r;
   r->after = after;
   r->arg = arg;
-  if (open_channel(r, timeout, servers) == 0) return r;
+  look_at_configuration(&r->configuration);
+  if (open_in_time(r, timeout, servers) == 0) return r;
   tr_resolver_free(r);
   return NULL;
 }
@@ -279,6 +308,19 @@ void tr_resolver_free(struct tr_resolver *r) {
   if (r->channel) ares_destroy(r->channel);
   tr_timer_stop(&r->timer);
   tr_free(r);
+}
+
+int tr_resolver_is_current(const struct tr_resolver *r) {
+  const struct stat *then = &r->configuration;
+  struct stat now;
+  look_at_configuration(&now);
+  return now.st_dev == then->st_dev && now.st_ino == then->st_ino && now.st_size == then->st_size &&
+         now.st_mtim.tv_sec == then->st_mtim.tv_sec && now.st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+}
+
+void tr_resolver_cancel(struct tr_resolver *r) {
+  ares_cancel(r->channel);
+  schedule(r);
 }
 
 void tr_resolver_ask(struct tr_resolver *r, enum tr_query kind, int family, const char *name,

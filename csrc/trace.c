@@ -31,6 +31,8 @@ struct target {
   struct tr_trace_link link;  /* in awake, ahead, asleep or finished */
   struct tr_trace_link slots; /* its probes that are out */
   double began;               /* -1: nothing was sent yet */
+  unsigned refusals;          /* in a row, not counting those of probes that were out already */
+  double refused_at;
   int is_awake;
 };
 
@@ -49,10 +51,11 @@ struct tr_trace {
   struct tr_trace_flight flight;
   struct tr_trace_link awake, ahead, asleep, finished;
   struct waiting *waiting, *waiting_last;
-  double due;          /* when the next packet would go out if there were no bursts */
-  double burst;        /* seconds by which it may go out earlier */
-  double paused_until; /* no room at the sender */
-  double allowed;      /* probes out at once, as learned from a sender without room */
+  double due;              /* when the next packet would go out if there were no bursts */
+  double burst;            /* seconds by which it may go out earlier */
+  double paused_until;     /* no room at the sender */
+  double allowed;          /* probes out at once, as learned from a sender without room */
+  int is_refused_for_good; /* a target ended by it, and nothing was answered since */
   int is_aborted;
   struct tr_trace_counts counts;
 };
@@ -148,6 +151,7 @@ static struct target *begin(struct tr_trace *t) {
   tr_trace_path_begin(&target->path, &t->options, &w->item[w->from].address, w->item[w->from].id);
   tr_trace_list_init(&target->slots);
   target->began = -1;
+  target->refused_at = -HUGE_VAL;
   if (++w->from == w->to) {
     t->waiting = w->next;
     if (!t->waiting) t->waiting_last = NULL;
@@ -223,34 +227,48 @@ static void back_off(struct tr_trace *t, double now) {
 }
 
 static void come_forward(struct tr_trace *t) {
+  t->is_refused_for_good = 0;
   if (t->allowed < t->options.in_flight) t->allowed += 1 / t->allowed;
   t->paused_until = -HUGE_VAL;
 }
 
 static const struct tr_reply silent = {.answer = TR_ANSWER_SILENT};
 
+/* Whether another try of what was refused is no use. */
+static int is_final(struct tr_trace *t, struct target *target, double sent_at, double now) {
+  if (target && sent_at >= target->refused_at) {
+    target->refused_at = now;
+    if (++target->refusals >= TR_TRACE_REFUSALS) t->is_refused_for_good = 1;
+  }
+  return t->is_refused_for_good;
+}
+
 /* Ends a probe's being out, then does for its target what follows. */
 static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct tr_reply *reply,
                    double now) {
   struct target *target = slot->target;
   release(t, slot);
-  if (reply->answer == TR_ANSWER_EXHAUSTED) {
+  enum tr_answer what = reply->answer;
+  if (what == TR_ANSWER_REFUSED)
+    what = is_final(t, target, slot->sent_at, now) ? TR_ANSWER_UNSENDABLE : TR_ANSWER_EXHAUSTED;
+  if (what == TR_ANSWER_EXHAUSTED) {
     t->counts.exhausted++;
     t->counts.sent--;
     back_off(t, now);
     if (!target) return;
     tr_trace_path_take_back(&target->path, slot->ttl);
     wake(t, target);
-  } else if (reply->answer == TR_ANSWER_UNSENDABLE) {
+  } else if (what == TR_ANSWER_UNSENDABLE) {
     t->counts.sent--;
     if (target) end(t, target, 1, now);
   } else {
-    if (reply->answer == TR_ANSWER_SILENT)
+    if (what == TR_ANSWER_SILENT)
       t->counts.lost++;
     else
       t->counts.answered++;
     come_forward(t);
     if (!target) return;
+    target->refusals = 0;
     if (tr_trace_path_answer(&target->path, slot->ttl, reply) != 0)
       end(t, target, 1, now);
     else if (tr_trace_path_is_over(&target->path))
@@ -262,7 +280,7 @@ static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct 
 
 void tr_trace_reply(struct tr_trace *t, uint32_t token, const struct tr_reply *reply, double now) {
   struct tr_trace_slot *slot = tr_trace_flight_find(&t->flight, token);
-  if (!slot || (unsigned)reply->answer > TR_ANSWER_UNSENDABLE) {
+  if (!slot || (unsigned)reply->answer > TR_ANSWER_REFUSED) {
     t->counts.unknown++;
     return;
   }

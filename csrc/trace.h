@@ -19,6 +19,10 @@
 /* Seconds beyond the wait time after which a probe of which nothing was told is taken for lost. */
 #define TR_TRACE_GRACE 1.0
 
+/* A target is ended when it was refused so many times in a row, each time anew after a pause; those
+** that are refused after it end at once, until anything is answered again. */
+#define TR_TRACE_REFUSALS 100
+
 /* What may go out at once after a pause: so many seconds' worth of `rate`, and one at least. */
 #define TR_TRACE_BURST 0.005
 
@@ -56,12 +60,14 @@ struct tr_probe {
 
 /* What became of a probe. */
 enum tr_answer {
-  TR_ANSWER_EXPIRED,   /* a router on the way said that the TTL ran out */
-  TR_ANSWER_REACHED,   /* the target itself answered */
-  TR_ANSWER_SILENT,    /* nothing came within the wait time */
-  TR_ANSWER_NO_ROUTE,  /* there is no route, says this machine or one on the way */
-  TR_ANSWER_EXHAUSTED, /* could not be sent yet: it will be asked for again, it is not lost */
-  TR_ANSWER_UNSENDABLE /* could not be sent at all (not permitted, network down): ends its target */
+  TR_ANSWER_EXPIRED,    /* a router on the way said that the TTL ran out */
+  TR_ANSWER_REACHED,    /* the target itself answered */
+  TR_ANSWER_SILENT,     /* nothing came within the wait time */
+  TR_ANSWER_NO_ROUTE,   /* there is no route, says this machine or one on the way */
+  TR_ANSWER_EXHAUSTED,  /* could not be sent yet: it will be asked for again, it is not lost */
+  TR_ANSWER_UNSENDABLE, /* could not be sent at all (not permitted, network down): ends its target */
+  TR_ANSWER_REFUSED /* could not be sent, perhaps for want of something that will be there later:
+                       as if exhausted, but for TR_TRACE_REFUSALS in a row */
 };
 
 struct tr_reply {
@@ -95,8 +101,7 @@ int tr_trace_add(struct tr_trace *t, const struct tr_address *address, uint32_t 
 int tr_trace_next(struct tr_trace *t, double now, struct tr_probe *probe, double *wait);
 
 /* What became of a probe. Unknown and late tokens are counted and otherwise ignored. An answer
-** after more than the wait time is none: the kernel sends a lost SYN again after a second, and what
-** comes back then would hide the loss. */
+** after more than the wait time is none, though the sender still knew whose it was. */
 void tr_trace_reply(struct tr_trace *t, uint32_t token, const struct tr_reply *reply, double now);
 
 /* Ends every target with what is known (the sender died, the caller cancels), and those added later

@@ -18,6 +18,7 @@
 #define OUT_MAX ((size_t)256 * 1024)   /* bytes of commands that wait for the pipe */
 #define FLUSH_SECONDS 0.002            /* until a full pipe is tried again */
 #define COMPLAINT_MAX 200
+#define OWN_DESCRIPTORS 24 /* what it has open besides; a TCP probe takes one while it is out */
 #define GREETING INT32_MAX /* a token that no probe has */
 #define GREETING_SECONDS 5 /* in which the child has to answer it */
 
@@ -28,6 +29,7 @@ struct slot {
   uint32_t uses;
   int is_out;
   int next_free;
+  double until; /* it is out no longer, whatever comes of it */
 };
 
 struct tr_vantage {
@@ -45,21 +47,49 @@ struct tr_vantage {
   struct tr_vantage_user *users;
   struct slot slots[TR_VANTAGE_IN_FLIGHT];
   int first_free;
+  double overdue_at; /* when the first slot may be so; looked for only when none is free */
 };
 
 /* ---- slots ---- */
 
+/* As many are for use as the child has descriptors for: of one that it cannot open it says no more
+** than of a command that it does not understand. */
 static void free_all_slots(struct tr_vantage *v) {
+  int most = TR_VANTAGE_IN_FLIGHT;
+  if (v->child.descriptors < TR_VANTAGE_IN_FLIGHT + OWN_DESCRIPTORS)
+    most = (int)v->child.descriptors - OWN_DESCRIPTORS;
   for (int i = 0; i < TR_VANTAGE_IN_FLIGHT; i++) {
     v->slots[i].user = NULL;
     v->slots[i].is_out = 0;
-    v->slots[i].next_free = i + 1 < TR_VANTAGE_IN_FLIGHT ? i + 1 : -1;
+    v->slots[i].next_free = i + 1 < most ? i + 1 : -1;
   }
   v->first_free = 0;
+  v->overdue_at = HUGE_VAL;
 }
 
 static uint32_t pipe_token(const struct tr_vantage *v, int i) {
   return v->slots[i].uses % (INT32_MAX / TR_VANTAGE_IN_FLIGHT) * TR_VANTAGE_IN_FLIGHT + (uint32_t)i;
+}
+
+static void free_slot(struct tr_vantage *v, int i) {
+  v->slots[i].user = NULL;
+  v->slots[i].is_out = 0;
+  v->slots[i].next_free = v->first_free;
+  v->first_free = i;
+}
+
+/* A probe whose answer cannot be read, or never comes, would hold its slot for ever. */
+static void free_overdue(struct tr_vantage *v, double now) {
+  if (now < v->overdue_at) return;
+  v->overdue_at = HUGE_VAL;
+  for (int i = 0; i < TR_VANTAGE_IN_FLIGHT; i++) {
+    struct slot *slot = &v->slots[i];
+    if (!slot->is_out) continue;
+    if (slot->until <= now)
+      free_slot(v, i);
+    else if (slot->until < v->overdue_at)
+      v->overdue_at = slot->until;
+  }
 }
 
 /* ---- the child's end ---- */
@@ -76,7 +106,6 @@ static int stop_child(struct tr_vantage *v, int is_ending) {
   tr_buffer_clear(&v->out);
   v->line_length = 0;
   v->line_is_long = 0;
-  free_all_slots(v);
   return status;
 }
 
@@ -156,10 +185,7 @@ static void deliver(struct tr_vantage *v, const struct tr_line_value *value) {
   if (!slot->is_out || pipe_token(v, i) != value->token) return;
   struct tr_vantage_user *user = slot->user;
   uint32_t token = slot->token;
-  slot->is_out = 0;
-  slot->user = NULL;
-  slot->next_free = v->first_free;
-  v->first_free = i;
+  free_slot(v, i);
   if (user) user->answer(user->arg, token, &value->reply);
 }
 
@@ -183,7 +209,7 @@ static void take_line(struct tr_vantage *v) {
   } else if (line == TR_LINE_PROBE) {
     deliver(v, &value);
   } else if (line == TR_LINE_REFUSED) {
-    value.reply.answer = TR_ANSWER_UNSENDABLE;
+    value.reply.answer = TR_ANSWER_REFUSED;
     deliver(v, &value);
   }
 }
@@ -239,6 +265,8 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
                     const struct tr_probe *probe, enum tr_protocol protocol, double wait_time) {
   static const char *const names[] = {"icmp", "udp", "tcp"};
   char address[64], line[256];
+  double now = tr_clock();
+  if (v->first_free < 0) free_overdue(v, now);
   int i = v->first_free;
   if (!v->is_known || i < 0) return -1;
   struct slot *slot = &v->slots[i];
@@ -259,6 +287,8 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
   slot->user = user;
   slot->token = probe->token;
   slot->is_out = 1;
+  slot->until = now + ceil(wait_time) + TR_TRACE_GRACE;
+  if (slot->until < v->overdue_at) v->overdue_at = slot->until;
   /* Commands of one run go out together. */
   if (!v->flush.reactor) tr_timer_set(v->reactor, &v->flush, 0);
   return 0;
@@ -278,8 +308,10 @@ static void greet(struct tr_vantage *v) {
 
 static int start_child(struct tr_vantage *v) {
   const char *program = secure_getenv(LOCATION_VARIABLE);
-  int status = tr_child_start(&v->child, program && *program ? program : PROGRAM);
+  int status = tr_child_start(&v->child, program && *program ? program : PROGRAM,
+                              TR_VANTAGE_IN_FLIGHT + OWN_DESCRIPTORS);
   if (status != 0) return status;
+  free_all_slots(v);
   v->from.fd = v->child.from;
   v->complaints.fd = v->child.complaints;
   v->complaint_length = 0;
@@ -345,7 +377,6 @@ struct tr_vantage *tr_vantage_get(struct tr_reactor *r) {
   v->patience.fire = dismiss;
   v->from.arg = v->complaints.arg = v->flush.arg = v->patience.arg = v;
   tr_buffer_init(&v->out, OUT_MAX);
-  free_all_slots(v);
   if (tr_reactor_attach(r, &key, v, vantage_free) == 0) return v;
   vantage_free(v);
   return NULL;

@@ -37,8 +37,8 @@ int tr_vantage_is_ready(const struct tr_vantage *v);
 /* No more callbacks; what the user has out is forgotten. Idempotent. */
 void tr_vantage_leave(struct tr_vantage *v, struct tr_vantage_user *user);
 
-/* Sends a probe; its answer comes by its token. 0, or -1: as many are out as can be, or
-** it is not ready. */
+/* Sends a probe; its answer comes by its token, or never, if it cannot be read. 0, or -1: as many
+** are out as can be, or it is not ready. */
 int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
                     const struct tr_probe *probe, enum tr_protocol protocol, double wait_time);
 

@@ -64,7 +64,7 @@ end
 
 -- What the lab must not touch.
 local function machine()
-  return (host.run([[ip -o link; ip netns list; ip -4 route show table all; ip -6 route show table all
+  return (host.run([[unset LD_PRELOAD; ip -o link; ip netns list; ip -4 route show table all; ip -6 route show table all
     ls -A /run; ls -A /run/netns; nft list tables
     cd /proc/sys/net && cat ipv4/ip_forward ipv4/icmp_ratemask ipv4/icmp_ratelimit ipv4/fib_multipath_hash_policy \
       ipv4/conf/*/rp_filter ipv6/conf/all/forwarding ipv6/conf/all/accept_dad ipv6/icmp/ratelimit \
@@ -269,6 +269,28 @@ describe("the lab", function()
       { user = "nobody" })
     assert.matches("^" .. host.run("id -u nobody"):match("%d+") .. "\nCapEff:%s+0000000000000000\n", text)
     assert.not_equal(0, status)
+  end)
+
+  it("has links of a length and silent routers on the way to it, where that is asked for", function()
+    if host.run("command -v luajit") == "" or not host.run("{ : <>/dev/net/tun; } 2>&1; echo $?"):find("^0") then
+      pending("no LuaJIT, or no tap devices here")
+      return
+    end
+    local distant = lab.start { far = 15, delay = 5 }
+    finally(function()
+      distant:stop()
+    end)
+    for _, family in ipairs(FAMILIES) do
+      local path = distant:path("far", family)
+      assert.same({ {}, {} }, { path[6], path[10] })
+      local said = distant:exec("source", ("traceroute -%d -n -q 1 -N 1 -w 1 %s"):format(
+        family, distant:address("far", family)))
+      assert.same(path, hops_of(said), said)
+      for hop, least in pairs { [4] = 10, [7] = 10, [8] = 20, [11] = 20, [12] = 30, [15] = 30 } do
+        local ms = tonumber(said:match(("\n%%s*%d  %%S+  ([%%d.]+) ms"):format(hop)))
+        assert.is_true(ms >= least, said)
+      end
+    end
   end)
 
   it("has one target as far away as one likes, by many addresses", function()

@@ -48,14 +48,63 @@ local function driver()
   return ("%s/%s/unit/names_driver"):format(host.root(), out)
 end
 
--- A socket that reads nothing, as a name server that never answers, and what closes it.
-local function silent_server()
+-- A name server that never answers, and what closes it; on_question is called for what has come to it, once the
+-- loop is run.
+local function silent_server(on_question)
   local socket = uv.new_udp()
   assert(socket:bind("127.0.0.1", 0))
+  if on_question then
+    socket:recv_start(function(_, question)
+      if question then
+        on_question()
+      end
+    end)
+  end
   return "127.0.0.1:" .. socket:getsockname().port, function()
     socket:close()
     uv.run("nowait")
   end
+end
+
+-- A name server in this process's loop that says after so many milliseconds that there is no such name. The names
+-- that it was asked for, in order, and what closes it.
+local function slow_server(milliseconds)
+  local socket, asked = uv.new_udp(), {}
+  assert(socket:bind("127.0.0.1", 0))
+  socket:recv_start(function(_, question, from)
+    if not question then
+      return
+    end
+    asked[#asked + 1] = question:sub(13):match("^[^%z]*"):gsub("[%c]", "."):sub(2)
+    local timer = uv.new_timer()
+    timer:start(milliseconds, 0, function()
+      timer:close()
+      socket:send(question:sub(1, 2) .. "\129\131" .. question:sub(5), from.ip, from.port)
+    end)
+  end)
+  return "127.0.0.1:" .. socket:getsockname().port, asked, function()
+    socket:close()
+    uv.run("nowait")
+  end
+end
+
+-- As host.run, while this process's loop runs.
+local function run_beside(command)
+  local output, pipe, status = {}, uv.new_pipe(false), nil
+  local child = assert(uv.spawn("sh", { args = { "-c", command }, stdio = { nil, pipe } }, function(code)
+    status = code
+  end))
+  pipe:read_start(function(_, bytes)
+    output[#output + 1] = bytes
+    if not bytes then
+      pipe:close()
+    end
+  end)
+  while not status or not pipe:is_closing() do
+    uv.run("once")
+  end
+  child:close()
+  return table.concat(output), status
 end
 
 describe("names", function()
@@ -83,8 +132,8 @@ describe("names", function()
     return answers
   end
 
-  local function ask_at(address, timeout, lines, before)
-    return answers_of(host.run(("printf '%%s\\n' %s | env -u LD_PRELOAD timeout 60 %s %s %s %s 2>&1"):format(
+  local function ask_at(address, timeout, lines, before, run)
+    return answers_of((run or host.run)(("printf '%%s\\n' %s | env -u LD_PRELOAD timeout 60 %s %s %s %s 2>&1"):format(
       "'" .. table.concat(lines, "' '") .. "'", before or "", program, address, tostring(timeout))))
   end
 
@@ -157,7 +206,9 @@ describe("names", function()
   it("does not ask for the origin of what is not public", function()
     for _, address in ipairs { "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "127.0.0.1", "169.254.1.1",
                                "100.64.0.1", "100.127.255.255", "0.0.0.0", "224.0.0.1", "255.255.255.255",
-                               "::1", "fe80::1", "fd00::1", "::", "ff02::1", "::ffff:1.1.1.1" } do
+                               "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "192.0.0.8", "240.0.0.1",
+                               "::1", "fe80::1", "fd00::1", "::", "ff02::1", "::ffff:1.1.1.1",
+                               "2001:db8::1", "2002::1", "2001::1", "64:ff9b::101:101", "100::1" } do
       assert.same({ { "now -" } }, ask("origin " .. address, "run"), address)
     end
     for _, address in ipairs { "172.32.0.1", "172.15.0.1", "100.128.0.1", "11.0.0.1", "223.255.255.255" } do
@@ -221,6 +272,40 @@ describe("names", function()
     for i = 3, 200 do
       assert.same({ "later timed out" }, answers[i])
     end
+  end)
+
+  it("gives each of several name servers its share of the time", function()
+    local count, addresses, closes = {}, {}, {}
+    for i = 1, 3 do
+      count[i] = 0
+      addresses[i], closes[i] = silent_server(function()
+        count[i] = count[i] + 1
+      end)
+    end
+    finally(function()
+      for i = 1, 3 do
+        closes[i]()
+      end
+    end)
+    assert.same({ { "later -" } }, ask_at(table.concat(addresses, ","), 3, { "reverse 192.0.2.1", "run" }))
+    uv.run("nowait")
+    assert.same({ 2, 2, 2 }, count)
+  end)
+
+  it("ends what is asked on somebody's behalf when his time is over", function()
+    local address, asked, close = slow_server(400)
+    finally(close)
+    -- Each of the domains of the search list takes 0.4 s, so that the third is out when the time is over.
+    local answers = ask_at(address, 1, { "resolve 4 host", "run", "reverse 192.0.2.1", "run" },
+      "env LOCALDOMAIN='a.test b.test c.test d.test'", run_beside)
+    assert.same({ { "later timed out" }, { "later -" } }, answers)
+    local seen = {}
+    for _, name in ipairs(asked) do
+      seen[name] = true
+    end
+    assert.is_true(seen["host.a.test"], table.concat(asked, " "))
+    assert.is_true(seen["1.2.0.192.in-addr.arpa"])
+    assert.is_nil(seen["host.d.test"])
   end)
 
   it("does not keep that nobody answered", function()

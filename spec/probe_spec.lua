@@ -284,6 +284,52 @@ describe("a probe", function()
     end)
   end)
 
+  it("is sent later where mtr-packet has no descriptor left for it", function()
+    for _, limit in ipairs { "-Sn 32", "-n 32" } do
+      ends_well([[
+        local targets = {}
+        for i = 1, 100 do
+          targets[i] = "127.0.1." .. i
+        end
+        local result, err = traceroute.probe(targets, { packet_type = "tcp", rate = 100000, packets_per_ttl = 5,
+          resolve = false, asn = false })
+        assert(not err, tostring(err))
+        for _, entry in ipairs(result) do
+          assert(entry.colos[1].target_summary.packet_count == 5)
+        end
+        assert(#result == 100)
+        print "fine"
+      ]], ("sh -c 'ulimit %s && exec \"$@\"' sh"):format(limit))
+    end
+  end)
+
+  it("is not tried for ever where mtr-packet never takes one", function()
+    local result, err = with_program(program(real .. " | sed -u 's/ reply .*/ invalid-argument/'"))
+    assert.is_nil(result)
+    assert.equal("connection", err.kind)
+    assert.is_truthy(err.message:find("could not be probed to the end", 1, true), err.message)
+    assert.same(THREE, err.targets)
+  end)
+
+  it("whose answers cannot be read is lost, and holds up no other", function()
+    local mumbler = program(real .. " | sed -u 's/ reply .*/ reply ip-4 nowhere/'")
+    ends_well([[
+      local targets = {}
+      for i = 1, 120 do
+        targets[i] = "127.0.1." .. i
+      end
+      local result, err = traceroute.probe(targets, { rate = 100000, packets_per_ttl = 10, max_ttl = 1, wait_time = 1,
+        timeout = 60, resolve = false, asn = false })
+      assert(not err, tostring(err))
+      assert(#result == 120)
+      for _, entry in ipairs(result) do
+        local hop = entry.colos[1].hops[1]
+        assert(hop.packets_sent == 10 and hop.packets_lost == 10, hop.packets_sent .. " " .. hop.packets_lost)
+      end
+      print "fine"
+    ]], "env MTR_PACKET=" .. mumbler)
+  end)
+
   it("that loses its mtr-packet keeps what is known, and the next one starts another", function()
     local mark = child.directory .. "/died"
     -- Two lines: that it is mtr-packet, and the answer to the first probe.
@@ -410,10 +456,55 @@ describe("a probe", function()
     end
   end)
 
-  -- nginx runs LuaJIT.
+  -- nginx runs LuaJIT, which can fork without a further library.
   if not rawget(_G, "jit") then
     return
   end
+
+  it("leaves a forked process none of its mtr-packet, which ends with its own", function()
+    local said = child:run(SCRIPT_SLOW .. [[
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int); int pause(void); int close(int);"
+      local job = assert(traceroute.survey({ "127.0.0.1", "127.0.0.2" }, SLOW))
+      job:step(0.05)
+      local function own_child()
+        local found = children()
+        assert(#found == 1, #found)
+        return found[1].pid
+      end
+      local first, before = own_child(), descriptors()
+      local prober = ffi.C.fork()
+      if prober == 0 then
+        local fewer = before - descriptors()
+        job:cancel()
+        local good = fewer == 3 and #traceroute.probe("127.0.0.1", SLOW) == 1 and own_child() ~= first
+        ffi.C._exit(good and 0 or 1)
+      end
+      local status = ffi.new "int[1]"
+      ffi.C.waitpid(prober, status, 0)
+      assert(status[0] == 0, status[0])
+      assert(own_child() == first)
+      SLOW.rate = 100
+      assert(#traceroute.probe("127.0.0.3", SLOW) == 1)
+      assert(own_child() == first)
+      local sleeper = ffi.C.fork()
+      if sleeper == 0 then
+        for fd = 0, 2 do ffi.C.close(fd) end -- whoever reads what we print waits for all of us
+        while true do ffi.C.pause() end
+      end
+      print(first, sleeper)
+      os.exit(0)
+    ]])
+    local first, sleeper = said:match("^(%d+)%s+(%d+)\n$")
+    assert.is_string(sleeper, said)
+    local has_ended = worker.await(function()
+      return not worker.is_alive(first)
+    end)
+    local sleeps = worker.is_alive(sleeper)
+    host.run("kill -KILL " .. sleeper)
+    assert.is_true(has_ended)
+    assert.is_true(sleeps)
+  end)
 
   it("in nginx yields, as a user without any privilege", function()
     local nginx = worker.start {

@@ -147,6 +147,9 @@ describe("a process", function()
   end)
 
   it("takes little memory for many small elements", function()
+    if (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
+      return pending("a sanitizer keeps what is freed")
+    end
     stand_in:raw("tiny", '{"success":true,"result":[{"target":"192.0.2.1","colos":[' .. ("1,"):rep(1000000) .. "1]}]}")
     ends_well([[
       local result, err = traceroute.create(account, "192.0.2.1", options(at(HTTPS, "raw/tiny")))

@@ -38,7 +38,7 @@
 ---@field packet_type? "icmp"|"tcp"|"udp" default "icmp"; gre and gre+icmp are Cloudflare's alone
 ---@field packets_per_ttl? integer 0 to 10; default 3
 ---@field port? integer 0 to 65535; TCP, UDP: destination; default 0: 80, 33434
----@field wait_time? integer 1 to 5 seconds for the answer to a probe; default 1
+---@field wait_time? integer 1 to 5 seconds for the answer to a probe; default 1; tcp: always 1, see the README
 ---@field family? "any"|"ipv4"|"ipv6" of names that have both; default "any": IPv4 first
 ---@field rate? number packets a second at most, for all targets together; default 200
 ---@field gap? integer silent hops in a row after which a target is given up; default 5; 0: never

@@ -1,13 +1,22 @@
 -- probe: what surveys from here take, beside Debian's traceroute, mtr and scamper in the same lab and the same run:
 -- wall time, CPU and memory for 1, 100 and 1,000 targets 15 hops away, 3 packets each. Root only.
---   make bench-probe RATE=1000
+--   make bench-probe RATE=2000 TARGETS="1 100 1000" PATHS="instant distant" SAMPLE=10
+-- The paths are of two kinds: instant, where every router answers within microseconds, as none does out there; and
+-- distant, where the answer takes up to 60 ms and two of the routers are silent. What is to be reached is judged on
+-- the distant ones: a program that waits for nobody shows nothing. Those that trace one target at a time run for SAMPLE
+-- targets at most, and their figures are multiplied.
 
 local host = require "spec.support.host"
 local lab = require "spec.support.lab"
 local prober = require "spec.support.prober"
 
-local RATE = tonumber(os.getenv("RATE") or "") or 1000
-local HOPS, PACKETS, SAMPLE = 15, 3, 5
+local RATE = tonumber(os.getenv("RATE") or "") or 2000
+local SAMPLE = tonumber(os.getenv("SAMPLE") or "") or 10
+local HOPS, PACKETS, MTR_SAMPLE = 15, 3, 5
+local DELAY = 10 -- ms, three times on each way of a distant path
+
+-- What is to be reached, for so many targets on distant paths.
+local JUDGED = { targets = 100, scamper = 1.1, traceroute = 1 / 20, mtr = 1 / 4 }
 
 local SURVEY = [[
 local uv = require "luv"
@@ -61,7 +70,9 @@ local function packet_alone(address)
   for token = 1, HOPS * PACKETS do
     lines[token] = ("%d send-probe ip-4 %s ttl %d timeout 1"):format(token, address, (token - 1) % HOPS + 1)
   end
-  local _, cpu = timed(("mtr-packet <%s >/dev/null"):format(child:file(table.concat(lines, "\n") .. "\n")))
+  -- At the end of its input it would spin until the last probe is lost. Nothing here but mtr-packet is a program.
+  local _, cpu = timed(("{ printf '%%s\\n' \"$(<%s)\"; read -t 1.5 <> <(:); } | mtr-packet >/dev/null"):format(
+    child:file(table.concat(lines, "\n") .. "\n")))
   return cpu
 end
 
@@ -82,10 +93,24 @@ local function figures(name, wall, cpu, probes, memory)
     memory and ("%.1f"):format(memory / 1024) or "-")
 end
 
-local function run(count)
+-- What a command takes for the first targets of the list, one after another: wall and CPU seconds, and for how many.
+local function one_by_one(list, most, command)
+  local wall, cpu, sample = 0, 0, math.min(#list, most)
+  for i = 1, sample do
+    local seconds, spent = timed(command:format(list[i]))
+    wall, cpu = wall + seconds, cpu + spent
+  end
+  return wall, cpu, sample
+end
+
+local function verdict(value, most)
+  return value <= most and ("reached (at most %.2f)"):format(most) or ("missed (at most %.2f)"):format(most)
+end
+
+local function run(kind, count)
   local list, file = list_of(count)
   local per_target = HOPS * PACKETS
-  print(("\ntargets: %d, %d hops, %d packets, %d packets/s"):format(count, HOPS, PACKETS, RATE))
+  print(("\n%s paths, targets: %d, %d hops, %d packets, %d packets/s"):format(kind, count, HOPS, PACKETS, RATE))
   row("", "wall s", "CPU s", "probes", "us/probe", "MiB")
   local said = child:run(SURVEY:format(RATE, count, PACKETS, file), net:prefix("source"))
   local wall, own, theirs, sent, lost, memory, other = said:match(
@@ -97,22 +122,35 @@ local function run(count)
   local scamper, scamper_cpu = timed(("scamper -p %d -c 'trace -P icmp-paris -q %d -Q -w 1' -f %s >/dev/null"):format(
     RATE, PACKETS, file))
   figures("scamper", scamper, scamper_cpu, count * per_target)
-  local sample = math.min(count, SAMPLE)
-  local one_by_one, mtr, each_cpu, mtr_cpu, packet_cpu = 0, 0, 0, 0, 0
+
+  local function multiplied(name, seconds, cpu, sample)
+    local note = count > sample and (" (%d, x %g)"):format(sample, count / sample) or ""
+    figures(name .. note, seconds * count / sample, cpu * count / sample, count * per_target)
+  end
+  local each, each_cpu, sample = one_by_one(list, SAMPLE,
+    ("traceroute -n -I -q %d -w 1 %%s >/dev/null"):format(PACKETS))
+  multiplied("traceroute", each, each_cpu, sample)
+  each = each * count / sample
+  local mtr, mtr_cpu, packet_cpu
+  mtr, mtr_cpu, sample = one_by_one(list, MTR_SAMPLE,
+    ("mtr -n --report -c %d -i 0.1 -G 0.5 %%s >/dev/null"):format(PACKETS))
+  packet_cpu = 0
   for i = 1, sample do
-    local seconds, cpu = timed(("traceroute -n -I -q %d -w 1 %s >/dev/null"):format(PACKETS, list[i]))
-    one_by_one, each_cpu = one_by_one + seconds, each_cpu + cpu
-    seconds, cpu = timed(("mtr -n --report -c %d -i 0.1 -G 0.5 %s >/dev/null"):format(PACKETS, list[i]))
-    mtr, mtr_cpu, packet_cpu = mtr + seconds, mtr_cpu + cpu, packet_cpu + packet_alone(list[i])
+    packet_cpu = packet_cpu + packet_alone(list[i])
   end
   mtr_cpu = math.max(mtr_cpu - packet_cpu, 0)
-  local scale = count / sample
-  local note = scale > 1 and (" (%d, x %g)"):format(sample, scale) or ""
-  figures("traceroute" .. note, one_by_one * scale, each_cpu * scale, count * per_target)
-  figures("mtr --report" .. note, mtr * scale, mtr_cpu * scale, count * per_target)
-  figures("  its mtr-packet" .. note, mtr * scale, packet_cpu * scale, count * per_target)
+  multiplied("mtr --report", mtr, mtr_cpu, sample)
+  multiplied("  its mtr-packet", mtr, packet_cpu, sample)
+
+  local ratios = { scamper = wall / scamper, traceroute = wall / each,
+    mtr = (own / sent) / (mtr_cpu / (sample * per_target)) }
   print(("wall: %.2f x scamper's, %.3f x traceroute's one after another; CPU a probe: %.2f x mtr's; lost %d"):format(
-    wall / scamper, wall / (one_by_one * scale), (own / sent) / (mtr_cpu / (sample * per_target)), lost))
+    ratios.scamper, ratios.traceroute, ratios.mtr, lost))
+  if kind == "distant" and count == JUDGED.targets then
+    for _, name in ipairs { "scamper", "traceroute", "mtr" } do
+      print(("  beside %s: %s"):format(name, verdict(ratios[name], JUDGED[name])))
+    end
+  end
 end
 
 local ok, why = lab.available()
@@ -120,13 +158,19 @@ if not ok then
   print(why)
   os.exit(1)
 end
-net = lab.start { far = HOPS }
 child = prober.start()
 local done, said = pcall(function()
-  for count in (os.getenv("TARGETS") or "1 100 1000"):gmatch("%d+") do
-    run(tonumber(count))
+  for kind in (os.getenv("PATHS") or "instant distant"):gmatch("%a+") do
+    net = lab.start { far = HOPS, delay = kind == "distant" and DELAY or nil }
+    for count in (os.getenv("TARGETS") or "1 100 1000"):gmatch("%d+") do
+      run(kind, tonumber(count))
+    end
+    net:stop()
+    net = nil
   end
 end)
+if net then
+  net:stop()
+end
 child:stop()
-net:stop()
 assert(done, said)

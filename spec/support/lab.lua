@@ -23,6 +23,7 @@ local PROGRAMS = "ip nft ethtool lua5.4 unshare nsenter setpriv mount"
 
 -- What a lab cannot do without, tried the way it will be done.
 local TRIAL = [[exec 2>&1 </dev/null
+unset LD_PRELOAD
 for program in ]] .. PROGRAMS .. [[; do
   command -v $program >/dev/null || { echo "$program is not installed"; exit 1; }
 done
@@ -48,12 +49,13 @@ function lab.available()
 end
 
 -- options.far: adds the target "far", that many hops from the source (4 at least), and a prefix of
--- addresses that all are that target's (far_address).
+-- addresses that all are that target's (far_address). options.delay: milliseconds that some links on the way to it
+-- take, where two routers are silent; it takes LuaJIT and /dev/net/tun.
 function lab.start(options)
   local ok, why = lab.available()
   assert(ok, why)
   local directory = host.private_directory("traceroute-lab")
-  local network = map.build(options and options.far)
+  local network = map.build(options and options.far, options and options.delay)
   for _, node in ipairs(network.nodes) do
     local prefix = directory .. "/" .. node.name
     host.write(prefix .. ".links", table.concat(node.links, "\n") .. "\n")
@@ -65,6 +67,7 @@ function lab.start(options)
     end
   end
   host.write(directory .. "/nodes", table.concat(network.names, "\n") .. "\n")
+  host.write(directory .. "/delayed", table.concat(network.delayed, "\n") .. (network.delayed[1] and "\n" or ""))
   host.write(directory .. "/listeners", table.concat(network.listeners, "\n") .. "\n")
   local script = host.root() .. "/spec/support/lab.sh"
   local running = process.launch(directory, ("unshare --mount --net sh %s %s"):format(
@@ -125,9 +128,10 @@ function Lab:prefix(name, options)
   return words
 end
 
--- Runs a shell command in a node; returns what it printed, errors included, and its exit status.
+-- Runs a shell command in a node, without a sanitizer that is preloaded into us; returns what it printed, errors
+-- included, and its exit status.
 function Lab:exec(name, command, options)
-  return host.run(self:prefix(name, options) .. "sh -c " .. host.quote("exec 2>&1\n" .. command))
+  return host.run(self:prefix(name, options) .. "sh -c " .. host.quote("exec 2>&1\nunset LD_PRELOAD\n" .. command))
 end
 
 return lab

@@ -4,6 +4,7 @@
 #
 # With a node's name as $2 it is already inside that node, and sets it up.
 set -eu
+unset LD_PRELOAD # a sanitizer is for who tests, not for these
 directory=$1
 
 if [ $# -eq 2 ]; then
@@ -28,13 +29,18 @@ while read -r node; do
   ip -n "$node" -batch "$directory/$node.links"
 done <"$directory/nodes"
 
+# What runs here says in a line that it does. Held open, so that the end of one's line is not the end of all.
+mkfifo "$directory/listening"
+exec 3<>"$directory/listening"
+if [ -s "$directory/delayed" ]; then
+  setpriv --pdeathsig KILL luajit "${0%.sh}_delay.lua" "$directory/delayed" >&3 3>&- &
+  timeout 10 head -n 1 <&3 >/dev/null
+fi
+
 while read -r node; do
   nsenter --net="/run/netns/$node" sh "$0" "$directory" "$node"
 done <"$directory/nodes"
 
-# Held open here, so that the end of one listener's line is not the end of all.
-mkfifo "$directory/listening"
-exec 3<>"$directory/listening"
 count=0
 while read -r node port; do
   setpriv --pdeathsig KILL nsenter --net="/run/netns/$node" \

@@ -25,6 +25,7 @@ local V4, V6 = "192.0.2.%d", "2001:db8::%x"
 local LINK_LOCAL, MAC = "fe80::%x", "02:00:00:00:00:%02x"
 local FAR4, FAR6 = "198.18.0.0/20", "2001:db8:f::/116"
 local OPEN_PORT = 80
+local LEG = 4
 
 -- The last of every LOSS packets that leave `leak` for `lossy` is dropped, counted for each TTL by
 -- itself: whatever the order of probes, a multiple of LOSS of them to one hop lose exactly their share.
@@ -139,10 +140,18 @@ function Network:number(name)
   self.numbers[name] = self.count
 end
 
-function Network:join(a, b)
+-- delay: milliseconds that a frame takes; without, the link is a pair of veth.
+function Network:join(a, b, delay)
   local one, other = self:add(a), self:add(b)
   table.insert(one.neighbours, b)
   table.insert(other.neighbours, a)
+  if delay then
+    self.delayed[#self.delayed + 1] = ("%s %s %g"):format(a, b, delay)
+    for _, ends in ipairs { { one, b }, { other, a } } do
+      table.insert(ends[1].routes, ("link set %s address " .. MAC):format(ends[2], self.numbers[ends[1].name]))
+    end
+    return
+  end
   one.links[#one.links + 1] = ("link add name %s address %s type veth peer name %s address %s netns %s"):format(
     b, MAC:format(self.numbers[a]), a, MAC:format(self.numbers[b]), b)
 end
@@ -209,7 +218,8 @@ function Network:path(target, from)
     here = following
   end
   for _, hop in ipairs(hops) do
-    if hop[1] == "mute" or hop[1] == "filter" and target == "blackholed" then
+    local node = hop[1]
+    if node and self.by_name[node].is_silent or node == "filter" and target == "blackholed" then
       hop[1] = nil
     end
   end
@@ -281,11 +291,12 @@ function Network:set_up(node)
   end
 end
 
--- far: how many hops away the target "far" is; without, there is none.
-function map.build(far)
+-- far: how many hops away the target "far" is; without, there is none. delay: milliseconds that three links on the
+-- way to it take, one after each LEG hops from the first that is its own; then two of the routers between are silent.
+function map.build(far, delay)
   local network = setmetatable({
     nodes = {}, names = {}, by_name = {}, numbers = {}, count = 0, distance = {}, filtered = {},
-    targets = {}, listeners = {},
+    targets = {}, listeners = {}, delayed = {},
   }, Network)
   for _, link in ipairs(LINKS) do
     network:join(link[1], link[2])
@@ -295,9 +306,10 @@ function map.build(far)
   end
   if far then
     assert(far >= 4 and far <= 30, "far: 4 to 30 hops")
+    assert(not delay or far >= 3 * LEG + 3, "a delay takes 15 hops")
     local last = "r2"
     for i = 1, far - 3 do
-      network:join(last, "far" .. i)
+      network:join(last, "far" .. i, i % LEG == 2 and delay or nil)
       last = "far" .. i
     end
     network:join(last, "far")
@@ -316,7 +328,13 @@ function map.build(far)
   for _, line in ipairs(LIMITED) do
     table.insert(network.by_name.sparing.sysctl, line)
   end
-  network.by_name.mute.nft = silent()
+  for i = LEG, delay and 2 * LEG or 0, LEG do
+    network.by_name["far" .. i].is_silent = true
+  end
+  network.by_name.mute.is_silent = true
+  for _, node in ipairs(network.nodes) do
+    node.nft = node.is_silent and silent() or nil
+  end
   network.by_name.leak.nft = leaky(network)
   network.by_name.filter.nft = filtering(network)
   return network

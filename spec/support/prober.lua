@@ -33,7 +33,7 @@ local function own_pid()
   return read("/proc/self/stat"):match("^%%d+")
 end
 local function children(name)
-  local pipe, found = io.popen("ps -o pid=,stat=,comm= --ppid " .. own_pid()), {}
+  local pipe, found = io.popen("env -u LD_PRELOAD ps -o pid=,stat=,comm= --ppid " .. own_pid()), {}
   for pid, state, command in pipe:read("*a"):gmatch("(%%d+) +(%%S+) +([^\n]+)") do
     if command:find(name or "mtr-packet", 1, true) then
       found[#found + 1] = { pid = pid, state = state }

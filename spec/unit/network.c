@@ -237,7 +237,7 @@ static void take(struct network *n, const struct tr_probe *probe) {
   travel(n, path, probe);
   if (n->strangers > 0 && network_random(&n->seed) < n->strangers) {
     e.token = (uint32_t)(network_random(&n->seed) * 4294967295.0);
-    e.kind = (unsigned char)(7 * network_random(&n->seed));
+    e.kind = (unsigned char)(8 * network_random(&n->seed));
     if (!find(n, e.token)) push(n, e);
   }
 }

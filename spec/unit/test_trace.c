@@ -223,7 +223,7 @@ static void test_unknown(void **state) {
     answer(t, strange[i], TR_ANSWER_REACHED, 1, 0, START);
     assert_int_equal(count(t).unknown, ++unknown);
   }
-  answer(t, token, (enum tr_answer)6, 1, 0, START);
+  answer(t, token, (enum tr_answer)(TR_ANSWER_REFUSED + 1), 1, 0, START);
   answer(t, token, (enum tr_answer) - 1, 1, 0, START);
   assert_int_equal(count(t).unknown, unknown + 2);
   answer(t, token, TR_ANSWER_EXPIRED, 1, 0, START);
@@ -299,6 +299,62 @@ static void test_unsendable(void **state) {
   assert_int_equal(count(t).answered, 2);
   assert_true(isinf(no_next(t, START + 1)));
   tr_trace_result_free(result);
+  tr_trace_free(t);
+}
+
+static void assert_ended(struct tr_trace *t, int was_aborted) {
+  struct tr_trace_result *result = tr_trace_finished(t);
+  assert_non_null(result);
+  assert_int_equal(result->was_aborted, was_aborted);
+  tr_trace_result_free(result);
+}
+
+/* What is refused is asked for again after a pause, up to a bound; the next target is not tried so
+** often, unless something was answered. */
+static void test_refused(void **state) {
+  (void)state;
+  struct tr_trace_options options = usual;
+  options.packets_per_ttl = options.in_flight = 1;
+  struct tr_trace *t = fresh(&options, 4);
+  double now = START;
+  for (unsigned i = 1; i < TR_TRACE_REFUSALS; i++, now += 0.02) {
+    answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
+    assert_null(tr_trace_finished(t));
+    assert_near(no_next(t, now), 0.02);
+    assert_int_equal(count(t).exhausted, i);
+  }
+  answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
+  assert_ended(t, 1);
+  answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
+  assert_ended(t, 1);
+  answer(t, next(t, now).token, TR_ANSWER_REACHED, 1, 0.01, now);
+  assert_ended(t, 0);
+  answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
+  assert_null(tr_trace_finished(t));
+  assert_int_equal(count(t).exhausted, TR_TRACE_REFUSALS);
+  tr_trace_free(t);
+}
+
+/* Those that were out together are refused together, which counts once. */
+static void test_refused_together(void **state) {
+  (void)state;
+  struct tr_trace_options options = usual;
+  options.in_flight = 2 * TR_TRACE_REFUSALS;
+  options.rate = 1e6;
+  struct tr_trace *t = fresh(&options, 1);
+  uint32_t token[64];
+  unsigned out = 0;
+  struct tr_probe probe;
+  double wait;
+  for (unsigned turn = 0; turn < TR_TRACE_REFUSALS / 2; turn++) {
+    double now = START + turn;
+    for (out = 0; out < 64 && tr_trace_next(t, now, &probe, &wait); out++)
+      token[out] = probe.token;
+    assert_true(out > 1 || turn > 0);
+    for (unsigned i = 0; i < out; i++)
+      answer(t, token[i], TR_ANSWER_REFUSED, 0, 0, now + 0.01);
+    assert_null(tr_trace_finished(t));
+  }
   tr_trace_free(t);
 }
 
@@ -566,6 +622,8 @@ int main(void) {
       cmocka_unit_test(test_tokens_wrap),
       cmocka_unit_test(test_exhausted),
       cmocka_unit_test(test_unsendable),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_refused_together),
       cmocka_unit_test(test_abort),
       cmocka_unit_test(test_turns),
       cmocka_unit_test(test_add_later),
