@@ -3,6 +3,7 @@
 #include "dns.h"
 
 #include "fuzz.h"
+#include "networks.h"
 
 static void check_origins(const char *text) {
   size_t length = strlen(text);
@@ -31,7 +32,7 @@ static void check_reversed(struct fuzz_input in) {
   char *zone = fuzz_text(in);
   for (int i = 0; i < 2; i++) {
     address.family = i ? AF_INET6 : AF_INET;
-    (void)tr_dns_is_public(&address);
+    (void)tr_address_is_public(&address);
     if (tr_dns_reversed(&address, zone, name, sizeof name) != 0) continue;
     size_t length = strlen(name), tail = strlen(zone);
     FUZZ_CHECK(length > tail && strcmp(name + length - tail, zone) == 0);
