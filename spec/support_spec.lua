@@ -29,7 +29,7 @@ describe("the stand-in", function()
     local url = stand_in:url(behaviour, options.listener)
     local out = os.tmpname()
     local head, exit = host.run(table.concat({
-      "curl -sS -m 20 -D - -o", host.quote(out),
+      "env -u LD_PRELOAD curl -sS -m 20 -D - -o", host.quote(out),
       "--cacert", host.quote(stand_in.ca_file),
       options.auth or TOKEN,
       "-H 'Content-Type: application/json' --data-binary", host.quote(body),
