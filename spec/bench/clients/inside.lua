@@ -1,5 +1,5 @@
 -- The module within one process, which prints one figure (or two):
---   inside.lua require           ms that it takes to load
+--   inside.lua require           ms that it takes to load, and what the first call takes to load the core
 --   inside.lua one COUNT         calls a second, one after the other on a kept-alive connection
 --   inside.lua many COUNT        the same, all at once
 --   inside.lua validation COUNT  ms of a call that checks and of one that does not, medians of so many pairs
@@ -21,7 +21,9 @@ end
 if mode == "require" then
   local began = seconds()
   require "traceroute"
-  print((seconds() - began) * 1e3)
+  local then_core = seconds()
+  require "traceroute.core"
+  print((then_core - began) * 1e3, (seconds() - then_core) * 1e3)
   return
 end
 
