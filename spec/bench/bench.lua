@@ -27,7 +27,7 @@ local ANSWERS = {
   six = { targets = 6, colos = 330 },
 }
 for i = 0, 15 do
-  ANSWERS["from" .. i * 10 + 1] = { targets = 10, colos = 20, before = i * 10 }
+  ANSWERS["from" .. i * 10 + 1] = { targets = 10, colos = 2, before = i * 10 }
 end
 
 local PROGRAMS = {
@@ -176,15 +176,30 @@ end
 
 -- ---- instructions ----
 
-local function instructions(command)
-  return tonumber((run(("valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null %s 2>&1"):format(
-    command)):match("I +refs: +([%d,]+)"):gsub(",", "")))
+local FEW, MORE = 20, 60
+
+-- Instructions of the whole process, and by function with all that it called.
+local function count_instructions(command)
+  local out, by_name = nginx.directory .. "/callgrind.out", {}
+  run(("valgrind --tool=callgrind --callgrind-out-file=%s %s 2>&1"):format(out, command))
+  for line in run("callgrind_annotate --inclusive=yes --threshold=100 " .. out):gmatch("[^\n]+") do
+    local count, name = line:match("^ *([%d,]+) %(.-%) +(.+)$")
+    if count then
+      name = name:match("/csrc/[%w_]+%.c:([%w_]+)") or name:match("^csrc/[%w_]+%.c:([%w_]+)") or name
+      by_name[name] = math.max(by_name[name] or 0, tonumber((count:gsub(",", ""))))
+    end
+  end
+  return by_name
 end
 
--- Of one more call in the same process.
+-- Thousands for one more call in the same process, by function.
 local function instructions_per_call(command)
-  local few, more = 20, 60
-  return (instructions(command .. " one " .. more) - instructions(command .. " one " .. few)) / (more - few) / 1e3
+  local few, more = count_instructions(command .. " " .. FEW), count_instructions(command .. " " .. MORE)
+  local each = {}
+  for name, count in pairs(more) do
+    each[name] = (count - (few[name] or 0)) / (MORE - FEW) / 1e3
+  end
+  return each
 end
 
 -- ---- the last byte ----
@@ -279,8 +294,6 @@ local function inside_rows()
   ratio("small, kept alive", "%.0f calls/s", ours, "a bare libcurl loop in C", theirs, "at least", 0.85)
   ours, theirs = figures_of(INSIDE .. "many 100", LOOP .. " many 100")
   ratio("small, 100 at once", "%.0f calls/s", ours, "the same with libcurl's multi handle", theirs)
-  ratio("small, kept alive, instructions", "%.0f k", instructions_per_call(INSIDE:sub(1, -2)),
-    "a bare libcurl loop in C", instructions_per_call(LOOP))
   ask_for("big")
   ours, theirs = two_figures_of(INSIDE .. "validation 3")
   ratio("big, validation", "%.0f ms", ours, "`validate = false`", theirs, "at most", 1.15)
@@ -289,10 +302,37 @@ local function inside_rows()
   absolute("loading the core, by the first call", "%.1f ms", theirs)
 end
 
+-- Where a small call on a kept-alive connection goes, and what others take for a part of it.
+local function profile_table()
+  ask_for("small")
+  host.setenv("ANSWER", nginx.directory .. "/answers/small.json")
+  local ours = instructions_per_call(INSIDE .. "one")
+  local total, rest = ours["PROGRAM TOTALS"], ours["PROGRAM TOTALS"]
+  print_line("")
+  table_head("a small call, kept alive", "thousands of instructions", "share")
+  local function part(name, count)
+    rest = rest - count
+    print_line("| %s | %.0f | %.0f %% |", name, count, count / total * 100)
+  end
+  part("tables, checked, straight from the text", ours.tr_usual_push)
+  part("libcurl, TLS included", ours.tr_reactor_run - ours.on_body)
+  part("following the bytes for what is complete", ours.on_body)
+  part("arguments and the beginning", ours.tr_create_start)
+  part("the rest", rest)
+  print_line("| all of it | %.0f | 100 %% |", total)
+  for name, command in pairs {
+    ["beside: a bare libcurl loop in C for the same bytes"] = LOOP .. " one",
+    ["beside: lua-cjson alone, decoding the same text"] = INSIDE .. "cjson",
+  } do
+    local count = instructions_per_call(command)["PROGRAM TOTALS"]
+    print_line("| %s | %.0f | %.0f %% |", name, count, count / total * 100)
+  end
+end
+
 -- Time and memory beyond what a small call takes.
 local function growth_table()
   print_line("")
-  table_head("targets x colos", "nodes above 50 ms", "time", "peak memory", "for 1,000 nodes")
+  table_head("targets x colos", "nodes", "time", "peak memory", "for 1,000 nodes, beyond a small call")
   ask_for("small")
   local function now() return host.now() end
   local function seconds()
@@ -303,17 +343,16 @@ local function growth_table()
   local base_time, base_peak = in_turn(seconds, function() return peak(find("module")) end)
   for _, answer in ipairs { "one", "three", "six", "big" } do
     ask_for(answer)
-    local count = figure(find("module"))
     local nodes = select(2, host.read(("%s/answers/%s.json"):format(nginx.directory, answer)):gsub('"min_rtt_ms"', ""))
     local time, top = in_turn(seconds, function() return peak(find("module")) end)
-    print_line("| %d x 330 | %d of %d | %.0f ms | %.1f MB | %.2f ms, %.2f MB |", ANSWERS[answer].targets, count, nodes,
+    print_line("| %d x 330 | %d | %.0f ms | %.1f MB | %.2f ms, %.2f MB |", ANSWERS[answer].targets, nodes,
       time * 1e3, top, (time - base_time) * 1e6 / nodes, (top - base_peak) * 1e3 / nodes)
   end
 end
 
 local function concurrency_table()
   print_line("")
-  table_head("`concurrency`", "160 targets", "speed")
+  table_head("`concurrency`", "160 targets, each answer after 0.1 s", "speed")
   host.setenv("BASE_URL", nginx:url("many"))
   local alone
   for _, count in ipairs { 1, 2, 4, 8, 16 } do
@@ -346,6 +385,7 @@ local function main()
   process_rows("big", 2)
   memory_rows()
   inside_rows()
+  profile_table()
   growth_table()
   concurrency_table()
   nginx:stop()

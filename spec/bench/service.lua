@@ -17,7 +17,7 @@ local HOPS = 15
 local SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
 
 -- A POST to a file is answered with 405, and that with the file. What is below /slow comes at a steady pace; /many
--- chooses the answer by the first target asked for.
+-- chooses the answer by the first target asked for, and takes its time.
 local TEXT = [[
 daemon off;
 pid nginx.pid;
@@ -58,7 +58,8 @@ http {
       client_body_in_single_buffer on;
       content_by_lua_block {
         ngx.req.read_body()
-        ngx.exec("/slow/from" .. ngx.req.get_body_data():match("target(%d+)") .. "/")
+        ngx.sleep(0.1)
+        ngx.exec("/from" .. ngx.req.get_body_data():match("target(%d+)") .. "/")
       }
     }
     location /slow/ {

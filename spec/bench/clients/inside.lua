@@ -5,6 +5,7 @@
 --   inside.lua validation COUNT  ms of a call that checks and of one that does not, medians of so many pairs
 --   inside.lua concurrency N     seconds of a call for 160 targets, with so many requests side by side
 --   inside.lua once              nothing but "returned", right after the call
+--   inside.lua cjson COUNT       nothing; lua-cjson decodes the file ANSWER so many times
 -- BASE_URL, CA_FILE and TARGETS say what.
 
 local uv = require "luv"
@@ -24,6 +25,17 @@ if mode == "require" then
   local then_core = seconds()
   require "traceroute.core"
   print((then_core - began) * 1e3, (seconds() - then_core) * 1e3)
+  return
+end
+
+if mode == "cjson" then
+  local decode = require("cjson").decode
+  local file = assert(io.open(os.getenv("ANSWER")))
+  local text = file:read("*a")
+  file:close()
+  for _ = 1, count do
+    decode(text)
+  end
   return
 end
 
