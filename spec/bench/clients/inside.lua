@@ -52,7 +52,12 @@ end
 local targets = targets_up_to(mode == "concurrency" and CONCURRENCY_TARGETS or tonumber(os.getenv("TARGETS")))
 
 local function options(more)
-  local opts = { base_url = os.getenv("BASE_URL"), ca_file = os.getenv("CA_FILE"), token = "x", quota = 0 }
+  local opts = {
+    base_url = os.getenv("BASE_URL"),
+    ca_file = os.getenv("CA_FILE"),
+    token = "0123456789abcdefghijklmnopqrstuvwxyzABCD",
+    quota = 0,
+  }
   for name, value in pairs(more or {}) do
     opts[name] = value
   end

@@ -4,8 +4,11 @@ local targets = {}
 for i = 1, tonumber(os.getenv("TARGETS")) do
   targets[i] = "target" .. i .. ".example"
 end
-local result, err = traceroute.create("account", targets,
-  { base_url = os.getenv("BASE_URL"), ca_file = os.getenv("CA_FILE"), token = "x" })
+local result, err = traceroute.create("account", targets, {
+  base_url = os.getenv("BASE_URL"),
+  ca_file = os.getenv("CA_FILE"),
+  token = "0123456789abcdefghijklmnopqrstuvwxyzABCD",
+})
 local slow = 0
 for _, target in ipairs(result or error(err)) do
   for _, colo in ipairs(target.colos) do
