@@ -142,6 +142,23 @@ matrix: ## the whole suite on every Lua, by gcc and by clang, two at a time
 	@.ci/deps matrix
 	@.ci/matrix '$(MAKE) --no-print-directory' gcc clang -- lua5.1 lua5.2 lua5.3 lua5.4 luajit
 
+# The Node SDK comes from npm's registry; the programs compared run with what the module was built with.
+NODE_SDK := build/npm/node_modules/cloudflare
+LOOP     := build/bench/loop
+
+bench: ## the module beside curl, a script of the day and the SDKs; ROUNDS=5 README=1
+	@.ci/deps bench
+	@$(submake) build $(NODE_SDK) $(LOOP)
+	@eval "$$($(submake) -s env)" && ROUNDS=$(ROUNDS) README=$(README) LOOP=$(LOOP) \
+	  NODE_PATH=build/npm/node_modules $(LUA) spec/bench/bench.lua
+
+$(NODE_SDK):
+	npm install --prefix build/npm --no-audit --no-fund --silent cloudflare
+
+$(LOOP): spec/bench/clients/loop.c
+	@mkdir -p $(@D)
+	$(say)$(CC) -std=c99 -D_GNU_SOURCE -O2 $(WARNINGS) $(CURL_CFLAGS) -o $@ $< $(CURL_LIBS)
+
 bench-nginx: ## what calls in flight cost the other requests of an nginx worker; ROUNDS=5 SECONDS=3
 	@.ci/deps bench
 	@$(submake) build LUA=luajit
@@ -260,7 +277,7 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test matrix bench-nginx bench-probe fuzz fuzzers unit objects lint \
+.PHONY: build env deps demo test matrix bench bench-nginx bench-probe fuzz fuzzers unit objects lint \
   $(LINTS:%=lint-%) install \
   install-command uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -11,6 +11,7 @@
 #include "partial.h"
 #include "request.h"
 #include "target.h"
+#include "usual.h"
 
 #define DECODE "traceroute.decode" /* registry: lua-cjson's decode, an instance of our own */
 #define DECODE_DEPTH_MAX TR_SLICER_DEPTH_MAX
@@ -32,6 +33,7 @@ void tr_response_register(lua_State *L) {
   lua_getfield(L, -1, "decode");
   lua_setfield(L, LUA_REGISTRYINDEX, DECODE);
   lua_pop(L, 2);
+  tr_usual_register(L);
 }
 
 /* Pushes the decoded text, in which the credential shows nowhere, and returns 0, or pushes a message and returns -1. Called while the
@@ -109,6 +111,13 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
   push_dropped(L, request);
   struct tr_check check = {r->validate, 0, request + 2, {0}};
   tr_error_clear(&check.error);
+  if (!tr_blot_is_due(piece->text, piece->length, r->credential) &&
+      tr_usual_push(L, piece->text, piece->length)) {
+    tr_collector_show(L);
+    lua_rawseti(L, request + 1, (int)piece->index + 1);
+    r->colos++;
+    return;
+  }
   char path[64];
   snprintf(path, sizeof path, "result[%u].colos[%u]", piece->target + 1, piece->colo + 1);
   if (decode(L, piece->text, piece->length, r->credential) != 0) {

@@ -331,9 +331,75 @@ static enum tr_slicer_event token_read(struct tr_slicer *s, struct cursor *c) {
   return TR_SLICER_MORE;
 }
 
+/* ---- nearly all of the text lies within a slice, below its outermost bracket ---- */
+
+/* Behind a string without escapes or a scalar that ends before the piece does; `at` if it is another. */
+static const char *behind(const char *at, const char *end, unsigned class) {
+  const char *p = at + 1;
+  if (class == QUOTE)
+    while (p < end && *p != '"' && *p != '\\')
+      p++;
+  else
+    while (p < end && class_of[(unsigned char)*p] == PLAIN)
+      p++;
+  if (p == end) return at;
+  if (class != QUOTE) return p;
+  return *p == '"' ? p + 1 : at;
+}
+
+static unsigned char state_behind(unsigned class, unsigned char state, unsigned char kind) {
+  switch (class) {
+  case COMMA:
+    return kind == '{' ? AT_NAME : AT_VALUE;
+  case COLON:
+    return AT_VALUE;
+  case OPEN_OBJECT:
+    return AT_FIRST_NAME;
+  case OPEN_ARRAY:
+    return AT_FIRST_VALUE;
+  case QUOTE:
+    return state == AT_NAME || state == AT_FIRST_NAME ? AT_COLON : AT_NEXT;
+  default:
+    return AT_NEXT;
+  }
+}
+
+/* Goes over whole tokens as the functions above would, which take what it leaves: a token that is cut
+** or wrong, a string with escapes, the end of the slice. */
+static void slice_skim(struct tr_slicer *s, struct cursor *c) {
+  const char *at = c->at, *end = c->end;
+  unsigned char state = s->state, kind = s->stack[s->depth - 1].kind;
+  while (at < end) {
+    unsigned class = class_of[(unsigned char)*at];
+    const char *next = at + 1;
+    if (class == SPACE) {
+      at = next;
+      continue;
+    }
+    if (!(may[state] & BIT(class))) break;
+    if (class == QUOTE || class == PLAIN) {
+      next = behind(at, end, class);
+      if (next == at) break;
+    } else if (class == OPEN_OBJECT || class == OPEN_ARRAY) {
+      if (s->depth == TR_SLICER_DEPTH_MAX) break;
+      kind = (unsigned char)*at;
+      s->stack[s->depth++] = (struct tr_slicer_frame){kind, NOWHERE, 0};
+    } else if (class == CLOSE_OBJECT || class == CLOSE_ARRAY) {
+      if (s->depth == COLOS + 1 || kind != (class == CLOSE_OBJECT ? '{' : '[')) break;
+      kind = s->stack[--s->depth - 1].kind;
+    }
+    state = state_behind(class, state, kind);
+    at = next;
+  }
+  s->state = state;
+  c->at = at;
+}
+
 static enum tr_slicer_event read_piece(struct tr_slicer *s, struct cursor *c) {
   enum tr_slicer_event event = TR_SLICER_MORE;
   while (c->at < c->end && event == TR_SLICER_MORE) {
+    if (s->in_slice && s->depth > COLOS && s->state < BETWEEN_STATES) slice_skim(s, c);
+    if (c->at == c->end) break;
     if (s->state < BETWEEN_STATES)
       event = token_read(s, c);
     else if (s->state == IN_SCALAR)

@@ -73,6 +73,7 @@ build = {
         "csrc/trace_flight.c",
         "csrc/trace_path.c",
         "csrc/url.c",
+        "csrc/usual.c",
         "csrc/vantage.c",
         "csrc/vet.c",
       },

@@ -146,6 +146,19 @@ describe("a process", function()
     end
   end)
 
+  it("loads libcurl and lua-cjson with its first call, and neither to read results", function()
+    ends_well [[
+      local function is_loaded()
+        return (package.loaded["traceroute.core"] or package.loaded.cjson) ~= nil
+      end
+      assert(traceroute.hops.filter {} and traceroute.report.csv {})
+      assert(not is_loaded())
+      assert(traceroute.plan(account, "192.0.2.1"))
+      assert(is_loaded())
+      print "fine"
+    ]]
+  end)
+
   it("takes little memory for many small elements", function()
     if (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
       return pending("a sanitizer keeps what is freed")

@@ -1,14 +1,29 @@
 -- traceroute: the face. It picks how to wait and hands on the core's functions; it knows no HTTP, no JSON and no
 -- schema.
-local core = require "traceroute.core"
 
 ---@class traceroute
-local traceroute = {
-  VERSION = core.VERSION,
-}
+---@field VERSION string
+local traceroute = {}
+
+-- libcurl and what it needs take milliseconds to load: the first call does it, and not those who only read results.
+local core = setmetatable({}, {
+  __index = function(core, name)
+    for key, value in pairs(require "traceroute.core") do
+      rawset(core, key, value)
+    end
+    core.result_metatable.__tostring = function(result)
+      local drawn, err = traceroute.report.table(result)
+      return drawn or tostring(err)
+    end
+    return rawget(core, name)
+  end,
+})
 
 -- In nginx, transfers live in a thread and waiting is nginx's; elsewhere a step waits and does the work.
 local nginx = rawget(_G, "ngx") and ngx.get_phase and require "traceroute.nginx"
+if nginx then
+  require "traceroute.core" -- once, before the workers are made, for those who load this in init_by_lua
+end
 
 -- A signal sets the interpreter's hook, which fires once a step has returned: Ctrl-C is felt within this time.
 local STEP_SECONDS = 0.2
@@ -143,7 +158,9 @@ end
 ---@param opts? traceroute.Options
 ---@return traceroute.Plan? plan
 ---@return traceroute.Error? err
-traceroute.plan = core.plan
+function traceroute.plan(account, targets, opts)
+  return core.plan(account, targets, opts)
+end
 
 -- What reads results is loaded when it is first asked for.
 local READERS = { hops = true, analysis = true, report = true, json = true }
@@ -152,14 +169,11 @@ setmetatable(traceroute, {
   __index = function(_, name)
     if READERS[name] then
       traceroute[name] = require("traceroute." .. name)
-      return traceroute[name]
+    elseif name == "VERSION" then
+      traceroute.VERSION = core.VERSION
     end
+    return rawget(traceroute, name)
   end,
 })
-
-core.result_metatable.__tostring = function(result)
-  local drawn, err = traceroute.report.table(result)
-  return drawn or tostring(err)
-end
 
 return traceroute

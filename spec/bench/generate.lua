@@ -27,7 +27,7 @@ local SILENT = '{"asn":"","ip":"","labels":null,"max_rtt_ms":0,"mean_rtt_ms":0,"
 
 local function hop(target, colo, ttl, last, random)
   local nodes, lost = {}, 0
-  local base = ttl * 2 + colo % 7
+  local base = ttl * 4 + colo % 7
   local asn = "AS" .. (ttl < 4 and 13335 or ttl < last - 2 and 174 + colo % 5 or 64496 + target)
   if ttl == last then
     nodes[1] = node("203.0.113." .. target, "target" .. target .. ".example", asn, base, random, 3)
@@ -63,16 +63,19 @@ end
 ---@param colos integer
 ---@param hops integer hops of each path, the last one being the target
 ---@param seed integer
+---@param before? integer targets that others have: the first is called target1.example without it
 ---@return string
-function generate.generate(targets, colos, hops, seed)
+function generate.generate(targets, colos, hops, seed, before)
   local random = random_from(seed)
   local out = {}
-  for target = 1, targets do
+  before = before or 0
+  for i = 1, targets do
+    local target = before + i
     local paths = {}
     for colo = 1, colos do
       paths[colo] = path(target, colo, hops, random)
     end
-    out[target] = ('{"colos":[%s],"target":"target%d.example"}'):format(table.concat(paths, ","), target)
+    out[i] = ('{"colos":[%s],"target":"target%d.example"}'):format(table.concat(paths, ","), target)
   end
   return "[" .. table.concat(out, ",") .. "]"
 end

@@ -119,6 +119,8 @@ static const struct {
     {IN_COLOS(" {\"a\" : [ 1 ] } , 7 "), " 0@0.0={\"a\" : [ 1 ] } 1@0.1=7", IN_COLOS(" 0 , 1 ")},
     {IN_COLOS("[],\"x,]}\\\"\",-1.5e3,null,[[{}]]"),
      " 0@0.0=[] 1@0.1=\"x,]}\\\"\" 2@0.2=-1.5e3 3@0.3=null 4@0.4=[[{}]]", IN_COLOS("0,1,2,3,4")},
+    {IN_COLOS("{\"a\\\"b\":\"c\\\\\",\"d\\\\\":[\"\\\"\",\"]}\"],\"e\":\"\"} "),
+     " 0@0.0={\"a\\\"b\":\"c\\\\\",\"d\\\\\":[\"\\\"\",\"]}\"],\"e\":\"\"}", IN_COLOS("0 ")},
     {IN_COLOS("1,1,1,1,1,1,1,1,1,1,1"),
      " 0@0.0=1 1@0.1=1 2@0.2=1 3@0.3=1 4@0.4=1 5@0.5=1 6@0.6=1 7@0.7=1 8@0.8=1 9@0.9=1 10@0.10=1",
      IN_COLOS("0,1,2,3,4,5,6,7,8,9,10")},
@@ -276,6 +278,25 @@ static void test_refused(void **state) {
     run(refused[i].text, refused[i].length, NO_LIMIT, &o);
     snprintf(expected, sizeof expected, " fault %d at %zu: ", (int)refused[i].fault,
              refused[i].offset);
+    if (!strstr(o.text, expected)) fail_msg("%s: %s", refused[i].text, o.text);
+  }
+}
+
+static void test_refused_within_a_slice(void **state) {
+  (void)state;
+  static struct outcome o;
+  static const char before[] = "{\"result\":[{\"colos\":[[";
+  char text[256], expected[64];
+  size_t head = sizeof before - 1;
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    int is_open = *refused[i].text == '[' || *refused[i].text == '{';
+    if (refused[i].fault != TR_SLICER_SYNTAX || !is_open) continue;
+    memcpy(text, before, head);
+    memcpy(text + head, refused[i].text, refused[i].length);
+    memcpy(text + head + refused[i].length, "]]}]}", 5);
+    run(text, head + refused[i].length + 5, NO_LIMIT, &o);
+    snprintf(expected, sizeof expected, " fault %d at %zu: ", (int)TR_SLICER_SYNTAX,
+             head + refused[i].offset);
     if (!strstr(o.text, expected)) fail_msg("%s: %s", refused[i].text, o.text);
   }
 }
@@ -614,12 +635,19 @@ static void test_out_of_memory_anywhere(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_taken),         cmocka_unit_test(test_untouched),
-      cmocka_unit_test(test_refused),       cmocka_unit_test(test_bytes_in_strings),
-      cmocka_unit_test(test_depth),         cmocka_unit_test(test_limit),
-      cmocka_unit_test(test_take),          cmocka_unit_test(test_mend_everywhere),
-      cmocka_unit_test(test_mend_exactly),  cmocka_unit_test(test_mend_keeps),
-      cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_out_of_memory_anywhere),
+      cmocka_unit_test(test_taken),
+      cmocka_unit_test(test_untouched),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_refused_within_a_slice),
+      cmocka_unit_test(test_bytes_in_strings),
+      cmocka_unit_test(test_depth),
+      cmocka_unit_test(test_limit),
+      cmocka_unit_test(test_take),
+      cmocka_unit_test(test_mend_everywhere),
+      cmocka_unit_test(test_mend_exactly),
+      cmocka_unit_test(test_mend_keeps),
+      cmocka_unit_test(test_out_of_memory),
+      cmocka_unit_test(test_out_of_memory_anywhere),
   };
   return cmocka_run_group_tests_name("slicer", tests, NULL, NULL);
 }
