@@ -23,7 +23,7 @@ NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange url reactor thr
 CURL_ROOMS   := exchange reactor url
 
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
-FUZZERS := slicer response headers pace request replies dns target message
+FUZZERS := slicer usual response headers pace request replies dns target message
 
 OUT           := build/$(notdir $(LUA))$(patsubst %,-%,$(filter-out cc gcc,$(notdir $(CC))))$(if $(SANITIZE),-sanitize)
 CORE          := $(OUT)/traceroute/core.so

@@ -58,11 +58,22 @@ static inline int values_decode(lua_State *L, const char *text, size_t length) {
   return lua_pcall(L, 1, 1, 0) == 0;
 }
 
-/* Numbers, strings and the like are equal; tables have the same names with the same in them. */
+static inline int values_is_integer(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 503
+  return lua_isinteger(L, index);
+#else
+  (void)L;
+  (void)index;
+  return 0;
+#endif
+}
+
+/* Numbers, of the same kind, strings and the like are equal; tables have the same names with the same
+** in them. */
 static inline int values_same(lua_State *L, int a, int b) {
   a = tr_abs_index(L, a);
   b = tr_abs_index(L, b);
-  if (lua_rawequal(L, a, b)) return 1;
+  if (lua_rawequal(L, a, b)) return values_is_integer(L, a) == values_is_integer(L, b);
   if (!lua_istable(L, a) || !lua_istable(L, b)) return 0;
   luaL_checkstack(L, 6, "too deep");
   int top = lua_gettop(L), more = 0, same = 1;
