@@ -8,70 +8,30 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "collector.h"
 #include "doorbell.h"
 #include "errtable.h"
-#include "interrupt.h"
+#include "keeper.h"
 
 #define METATABLE "traceroute.job"
 #define DONE_METATABLE "traceroute.job.done" /* the same, but nothing to be done at __gc */
 #define RESULT_METATABLE "traceroute.result"
-#define ANCHOR "traceroute.reactor" /* registry: keeps the reactor between calls */
 
-#define CANCEL_WAIT 1.0  /* seconds that the thread is given at a time to end what runs */
-#define DECODE_RUN 0.001 /* seconds of decoding in one run, after which a step looks up */
+#define CANCEL_WAIT 1.0 /* seconds that the thread is given at a time to end what runs */
 
 /* Places in the job's table. */
 enum { STATE = 1, ON_PROGRESS, RESULT, ERROR, INFO };
 
 struct tr_job {
-  const struct tr_reader *reader;
-  void *self; /* the reader's */
+  struct tr_intake intake;
   struct tr_place place;
   struct tr_demand demand;
   struct tr_door *door; /* made by doorbell() */
   pid_t pid;            /* of the process that started it */
-  struct tr_source *source;
-  struct tr_piece *piece; /* being taken in: freed here should that raise */
   int was_sent;
   int epoll, bell; /* made by fd(); the bell rings while pieces wait or all is done */
   int is_finished; /* result, err and info are there */
   int is_working; /* in a step or a cancel; still set at the next one: what raised there ended the job */
-  int in_callback;
-  int cancel_wanted; /* said from within on_progress */
 };
-
-/* ---- the reactor is kept for the next call's connections ---- */
-
-struct anchor {
-  struct tr_reactor *reactor;
-};
-
-static int l_anchor_gc(lua_State *L) {
-  struct anchor *anchor = lua_touserdata(L, 1);
-  tr_reactor_release(anchor->reactor);
-  anchor->reactor = NULL;
-  return 0;
-}
-
-static void anchor_reactor(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, ANCHOR);
-  struct anchor *anchor = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (!anchor || (anchor->reactor && tr_reactor_is_ours(anchor->reactor))) return;
-  anchor->reactor = tr_reactor_get();
-}
-
-static void register_anchor(lua_State *L) {
-  struct anchor *anchor = lua_newuserdata(L, sizeof *anchor);
-  anchor->reactor = NULL;
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, l_anchor_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  lua_setfield(L, LUA_REGISTRYINDEX, ANCHOR);
-}
 
 /* ---- small things ---- */
 
@@ -100,7 +60,7 @@ static struct tr_job *to_job(lua_State *L) {
 
 /* A child process inherits jobs whose connections are its parent's: it must leave them alone. */
 static int is_foreign(const struct tr_job *job) {
-  return job->source && job->pid != getpid();
+  return job->intake.source && job->pid != getpid();
 }
 
 static void close_fd(int *fd) {
@@ -110,20 +70,14 @@ static void close_fd(int *fd) {
 
 /* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished
 ** call. */
-static void release_source(struct tr_job *job) {
-  tr_piece_free(job->piece);
-  job->piece = NULL;
+static void release(struct tr_job *job) {
   if (is_foreign(job)) {
-    job->source = NULL;
+    job->intake.source = NULL;
     return;
   }
   tr_door_close(job->door);
   job->door = NULL;
-  tr_source_free(job->source);
-  job->source = NULL;
-  if (job->self) job->reader->cleanup(job->self);
-  tr_free(job->self);
-  job->self = NULL;
+  tr_intake_cleanup(&job->intake);
   if (job->place.reactor && job->epoll >= 0)
     (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->place.reactor), NULL);
   tr_reactor_release(job->place.reactor);
@@ -133,54 +87,21 @@ static void release_source(struct tr_job *job) {
 static int l_close(lua_State *L) {
   struct tr_job *job = test_job(L);
   if (!job) return 0;
-  if (job->in_callback) {
-    job->cancel_wanted = 1;
+  if (job->intake.in_callback) {
+    job->intake.cancel_wanted = 1;
     return 0;
   }
-  release_source(job);
+  release(job);
   close_fd(&job->epoll);
   close_fd(&job->bell);
   return 0;
 }
 
-/* ---- taking pieces in ---- */
+/* ---- moving on ---- */
 
 __attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct tr_job *job) {
-  release_source(job);
+  release(job);
   tr_raise_out_of_memory(L);
-}
-
-/* Called as a Lua function with the job's state, the job, the collector, and when to stop; below
-** 0: when no piece is left. */
-static int l_take_pieces(lua_State *L) {
-  struct tr_job *job = lua_touserdata(L, 2);
-  struct tr_collector *collector = lua_touserdata(L, 3);
-  double end = (double)lua_tonumber(L, 4);
-  while ((job->piece = tr_source_next(job->source))) {
-    job->reader->take(L, 1, job->self, job->piece);
-    tr_piece_free(job->piece);
-    job->piece = NULL;
-    tr_collector_pace(L, collector);
-    if (end >= 0 && tr_clock() >= end) break;
-  }
-  return 0;
-}
-
-/* Takes pieces in for `seconds` or, below 0, until none is left. */
-static void drain(lua_State *L, struct tr_job *job, int table, double seconds) {
-  if (tr_outbox_look(&job->source->outbox) != TR_OUTBOX_PIECES) return;
-  lua_pushcfunction(L, l_take_pieces);
-  lua_rawgeti(L, table, STATE);
-  lua_pushlightuserdata(L, job);
-  struct tr_interrupt aside;
-  tr_interrupt_hold(L, &aside);
-  struct tr_collector *collector = tr_collector_hold(L);
-  lua_pushlightuserdata(L, collector);
-  lua_pushnumber(L, seconds < 0 ? -1 : (lua_Number)(tr_clock() + seconds));
-  int status = lua_pcall(L, 4, 0, 0);
-  tr_collector_release(L, collector);
-  tr_interrupt_release(L, &aside);
-  if (status != 0) lua_error(L);
 }
 
 /* What waits for its finalizer is marked in one go with all that it holds: a job that holds
@@ -190,72 +111,46 @@ static void set_metatable(lua_State *L, const struct tr_job *job) {
   lua_setmetatable(L, 1);
 }
 
-static void finish(lua_State *L, struct tr_job *job, int table) {
-  lua_rawgeti(L, table, STATE);
-  int state = lua_gettop(L);
-  job->reader->finish(L, state, job->self);
-  if (lua_istable(L, state + 1)) {
+/* What working needs of the job's table, at these stack places; the job is at index 1. */
+enum { TABLE = 2, AT_STATE, AT_ON_PROGRESS };
+
+static void open_table(lua_State *L) {
+  lua_settop(L, 1);
+  tr_get_uservalue(L, 1);
+  lua_rawgeti(L, TABLE, STATE);
+  lua_rawgeti(L, TABLE, ON_PROGRESS);
+}
+
+static void finish(lua_State *L, struct tr_job *job) {
+  int result = lua_gettop(L) + 1;
+  tr_intake_finish(L, &job->intake, AT_STATE);
+  if (lua_istable(L, result)) {
     luaL_getmetatable(L, RESULT_METATABLE);
-    lua_setmetatable(L, state + 1);
+    lua_setmetatable(L, result);
   }
-  lua_rawseti(L, table, INFO);
-  lua_rawseti(L, table, ERROR);
-  lua_rawseti(L, table, RESULT);
+  lua_rawseti(L, TABLE, INFO);
+  lua_rawseti(L, TABLE, ERROR);
+  lua_rawseti(L, TABLE, RESULT);
   lua_pushnil(L);
-  lua_rawseti(L, table, STATE);
-  lua_settop(L, state - 1);
-  tr_collector_forget(L);
-  release_source(job);
+  lua_rawseti(L, TABLE, STATE);
+  release(job);
   job->is_finished = 1;
   set_metatable(L, job);
 }
 
-/* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */
-static int is_interrupt(lua_State *L) {
-  static const char text[] = "interrupted!";
-  size_t length, size = sizeof text - 1;
-  const char *message = lua_tolstring(L, -1, &length);
-  return message && length >= size && memcmp(message + length - size, text, size) == 0;
-}
-
-/* Tells the script how far it is; what the script raises, or `false`, ends the call. */
-static void report_progress(lua_State *L, struct tr_job *job, int table) {
-  lua_rawgeti(L, table, ON_PROGRESS);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    return;
-  }
-  job->reader->progress(L, job->self, tr_outbox_received(&job->source->outbox));
-  job->in_callback = 1;
-  int status = lua_pcall(L, 1, 1, 0);
-  job->in_callback = 0;
-  if (status == LUA_ERRMEM || (status != 0 && is_interrupt(L))) lua_error(L);
-  if (status != 0) {
-    char message[200];
-    const char *text = lua_tostring(L, -1);
-    snprintf(message, sizeof message, "on_progress raised: %.150s", text ? text : "not a string");
-    tr_source_cancel(job->source, message);
-  } else if (job->cancel_wanted || (lua_isboolean(L, -1) && !lua_toboolean(L, -1))) {
-    tr_source_cancel(job->source, "cancelled by on_progress");
-  }
-  lua_pop(L, 1);
-}
-
 /* One look at the world: moves transfers on, takes pieces in, and finishes the job when that was
 ** all. */
-static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, int table, double wait,
+static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, double wait,
                                     int *interrupted) {
-  struct tr_outbox *outbox = &job->source->outbox;
-  unsigned long before = job->reader->moved(job->self);
+  struct tr_outbox *outbox = &job->intake.source->outbox;
   if (job->place.reactor)
     *interrupted = tr_reactor_run(job->place.reactor, wait) == TR_RUN_INTERRUPTED;
   else if (wait > 0)
     tr_outbox_wait(outbox, wait);
-  drain(L, job, table, DECODE_RUN);
-  if (before != job->reader->moved(job->self)) report_progress(L, job, table);
+  tr_intake_run(L, &job->intake, AT_STATE, AT_ON_PROGRESS);
   if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
   enum tr_outbox_state state = tr_outbox_look(outbox);
-  if (state == TR_OUTBOX_DONE) finish(L, job, table);
+  if (state == TR_OUTBOX_DONE) finish(L, job);
   return state;
 }
 
@@ -266,7 +161,7 @@ static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, int table,
 static int begin_work(struct tr_job *job) {
   int was_working = job->is_working;
   job->is_working = !was_working;
-  if (was_working) release_source(job);
+  if (was_working) release(job);
   return !was_working;
 }
 
@@ -282,22 +177,21 @@ static int l_step(lua_State *L) {
   if (lua_type(L, 2) == LUA_TNUMBER) seconds = (double)lua_tonumber(L, 2);
   if ((!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TNUMBER) || !(seconds >= 0))
     return push_failure(L, TR_INVALID_REQUEST, "seconds", "a number of 0 or more expected");
-  if (job->in_callback)
+  if (job->intake.in_callback)
     return push_failure(L, TR_INVALID_REQUEST, "", "step was called from within on_progress");
   if (is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
-  if (!job->is_finished && (!begin_work(job) || !job->source)) {
+  if (!job->is_finished && (!begin_work(job) || !job->intake.source)) {
     job->is_working = 0;
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
   }
-  lua_settop(L, 1);
-  tr_get_uservalue(L, 1);
+  open_table(L);
   double end = tr_clock() + seconds, left = seconds;
   int interrupted = 0;
   enum tr_outbox_state state = TR_OUTBOX_DONE;
-  if (!job->is_finished) state = tr_outbox_look(&job->source->outbox);
+  if (!job->is_finished) state = tr_outbox_look(&job->intake.source->outbox);
   while (!job->is_finished) {
-    state = advance(L, job, 2, state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
+    state = advance(L, job, state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
     left = end - tr_clock();
     if (interrupted || left <= 0) break;
   }
@@ -325,7 +219,7 @@ static int l_demand(lua_State *L) {
 static int l_send(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (job->source && !job->was_sent && !is_foreign(job)) tr_source_start(job->source);
+  if (job->intake.source && !job->was_sent && !is_foreign(job)) tr_source_start(job->intake.source);
   job->was_sent = 1;
   return 0;
 }
@@ -343,13 +237,13 @@ static int open_fd(struct tr_job *job) {
   if (job->place.reactor &&
       epoll_ctl(job->epoll, EPOLL_CTL_ADD, tr_reactor_fd(job->place.reactor), &event) != 0)
     return -1;
-  return job->source ? tr_outbox_set_fd(&job->source->outbox, job->bell) : 0;
+  return job->intake.source ? tr_outbox_set_fd(&job->intake.source->outbox, job->bell) : 0;
 }
 
 static int l_fd(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (!job->source && !job->is_finished)
+  if (!job->intake.source && !job->is_finished)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
   if (is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
@@ -372,9 +266,9 @@ static int l_doorbell(lua_State *L) {
   char path[TR_DOORBELL_PATH_MAX], digits[32];
   unsigned long number;
   if (!job) return 2;
-  if (!job->source || !job->place.thread || job->door || is_foreign(job))
+  if (!job->intake.source || !job->place.thread || job->door || is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job is done, or already waited for");
-  job->door = tr_door_open(job->place.thread, job->source, path, &number);
+  job->door = tr_door_open(job->place.thread, job->intake.source, path, &number);
   if (!job->door) return push_failure(L, TR_CONNECTION, "", strerror(errno));
   lua_pushstring(L, path);
   snprintf(digits, sizeof digits, "%lu", number);
@@ -386,7 +280,7 @@ static int l_doorbell(lua_State *L) {
 static int l_result(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (!job->is_finished && (!job->source || job->is_working))
+  if (!job->is_finished && (!job->intake.source || job->is_working))
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
   if (!job->is_finished)
     return push_failure(L, TR_INVALID_REQUEST, "",
@@ -402,25 +296,24 @@ static int l_result(lua_State *L) {
 static int l_cancel(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (job->in_callback) {
-    job->cancel_wanted = 1;
+  if (job->intake.in_callback) {
+    job->intake.cancel_wanted = 1;
     return 0;
   }
-  if (job->is_finished || !job->source || is_foreign(job)) return 0;
+  if (job->is_finished || !job->intake.source || is_foreign(job)) return 0;
   if (!begin_work(job)) {
     job->is_working = 0;
     return 0;
   }
-  struct tr_outbox *outbox = &job->source->outbox;
-  lua_settop(L, 1);
-  tr_get_uservalue(L, 1);
-  tr_source_cancel(job->source, "cancelled");
+  struct tr_outbox *outbox = &job->intake.source->outbox;
+  open_table(L);
+  tr_source_cancel(job->intake.source, "cancelled");
   do {
     tr_outbox_wait(outbox, CANCEL_WAIT);
-    drain(L, job, 2, -1);
+    tr_intake_drain(L, &job->intake, AT_STATE);
   } while (tr_outbox_look(outbox) != TR_OUTBOX_DONE);
   if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
-  finish(L, job, 2);
+  finish(L, job);
   job->is_working = 0;
   return 0;
 }
@@ -428,7 +321,7 @@ static int l_cancel(lua_State *L) {
 static int l_tostring(lua_State *L) {
   const struct tr_job *job = to_job(L);
   if (!job) return 2;
-  const char *state = job->is_finished ? "done" : job->source ? "running" : "closed";
+  const char *state = job->is_finished ? "done" : job->intake.source ? "running" : "closed";
   lua_pushfstring(L, "traceroute.job (%s)", state);
   return 1;
 }
@@ -439,19 +332,17 @@ struct tr_job *tr_job_new(lua_State *L, const struct tr_reader *reader, size_t s
   struct tr_job *job = tr_new_userdata(L, sizeof *job);
   memset(job, 0, sizeof *job);
   job->epoll = job->bell = -1;
-  job->reader = reader;
   job->pid = getpid();
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
   lua_createtable(L, INFO, 0);
   tr_set_uservalue(L, -2);
-  job->self = tr_calloc(size);
-  if (!job->self) tr_raise_out_of_memory(L);
+  if (tr_intake_init(&job->intake, reader, size) != 0) tr_raise_out_of_memory(L);
   return job;
 }
 
 void *tr_job_self(struct tr_job *job) {
-  return job->self;
+  return job->intake.self;
 }
 
 struct tr_demand *tr_job_demand(struct tr_job *job) {
@@ -474,14 +365,13 @@ int tr_job_run(lua_State *L, int index, int in_thread) {
   if (in_thread) {
     job->place.thread = tr_thread_get();
   } else {
-    anchor_reactor(L);
+    tr_keeper_keep(L);
     job->place.reactor = tr_reactor_get();
   }
   if (!job->place.thread && !job->place.reactor)
     return push_failure(L, TR_CONNECTION, "", "no memory, descriptors or threads left");
-  job->source = job->reader->make(job->self, job->place);
-  if (!job->source) raise_out_of_memory(L, job);
-  if (!in_thread) tr_source_start(job->source);
+  if (tr_intake_make_source(&job->intake, job->place) != 0) raise_out_of_memory(L, job);
+  if (!in_thread) tr_source_start(job->intake.source);
   lua_pushvalue(L, index);
   return 1;
 }
@@ -515,5 +405,4 @@ void tr_job_register(lua_State *L) {
   lua_pop(L, 1);
   luaL_newmetatable(L, RESULT_METATABLE);
   lua_pop(L, 1);
-  register_anchor(L);
 }

@@ -1,22 +1,10 @@
-/* job: the userdata that scripts hold while something runs for them: step, fd, result, cancel.
-** It lets pieces become tables at its own pace, in runs short enough for an event loop. What the
-** pieces are is its reader's business. */
+/* job: the userdata that scripts hold while something runs for them: step, fd, result, cancel. It
+** decides when to wait and when all is over, and what is let go then; what arrives meanwhile is
+** intake's business. */
 #ifndef TR_JOB_H
 #define TR_JOB_H
 
-#include "shim.h"
-#include "source.h"
-
-/* How pieces become a result. `self` is the reader's own part of the job, zeroed at first;
-** `state` is the stack place of its Lua table. The functions raise only for lack of memory. */
-struct tr_reader {
-  void (*take)(lua_State *L, int state, void *self, struct tr_piece *piece);
-  void (*finish)(lua_State *L, int state, void *self);               /* pushes result, err, info */
-  void (*progress)(lua_State *L, const void *self, size_t received); /* pushes a table */
-  unsigned long (*moved)(const void *self); /* another number whenever progress is worth telling */
-  struct tr_source *(*make)(void *self, struct tr_place place); /* NULL: out of memory */
-  void (*cleanup)(void *self); /* idempotent; after the source is gone */
-};
+#include "intake.h"
 
 /* What a job may send at most, for whoever paces those of several processes. */
 struct tr_demand {

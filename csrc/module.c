@@ -6,6 +6,7 @@
 #include "errtable.h"
 #include "exchange.h"
 #include "job.h"
+#include "keeper.h"
 #include "preview.h"
 #include "probe.h"
 #include "response.h"
@@ -64,6 +65,7 @@ int luaopen_traceroute_core(lua_State *L) {
   tr_collector_register(L);
   tr_response_register(L);
   tr_errtable_register(L);
+  tr_keeper_register(L);
   tr_job_register(L);
   tr_preview_register(L);
   lua_newtable(L);

@@ -1,0 +1,107 @@
+/* intake: what a job does with what arrives; see intake.h. */
+#include "intake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "collector.h"
+#include "interrupt.h"
+
+#define RUN 0.001 /* seconds of decoding in one run, after which a step looks up */
+
+int tr_intake_init(struct tr_intake *in, const struct tr_reader *reader, size_t self_size) {
+  in->reader = reader;
+  in->self = tr_calloc(self_size);
+  return in->self ? 0 : -1;
+}
+
+void tr_intake_cleanup(struct tr_intake *in) {
+  tr_piece_free(in->piece);
+  in->piece = NULL;
+  tr_source_free(in->source);
+  in->source = NULL;
+  if (in->self) in->reader->cleanup(in->self);
+  tr_free(in->self);
+  in->self = NULL;
+}
+
+int tr_intake_make_source(struct tr_intake *in, struct tr_place place) {
+  in->source = in->reader->make(in->self, place);
+  return in->source ? 0 : -1;
+}
+
+/* Called as a Lua function with the job's state, the intake, the collector, and when to stop; below
+** 0: when no piece is left. */
+static int l_take_pieces(lua_State *L) {
+  struct tr_intake *in = lua_touserdata(L, 2);
+  struct tr_collector *collector = lua_touserdata(L, 3);
+  double end = (double)lua_tonumber(L, 4);
+  while ((in->piece = tr_source_next(in->source))) {
+    in->reader->take(L, 1, in->self, in->piece);
+    tr_piece_free(in->piece);
+    in->piece = NULL;
+    tr_collector_pace(L, collector);
+    if (end >= 0 && tr_clock() >= end) break;
+  }
+  return 0;
+}
+
+/* Takes pieces in for `seconds` or, below 0, until none is left. */
+static void take_pieces(lua_State *L, struct tr_intake *in, int state, double seconds) {
+  if (tr_outbox_look(&in->source->outbox) != TR_OUTBOX_PIECES) return;
+  lua_pushcfunction(L, l_take_pieces);
+  lua_pushvalue(L, state);
+  lua_pushlightuserdata(L, in);
+  struct tr_interrupt aside;
+  tr_interrupt_hold(L, &aside);
+  struct tr_collector *collector = tr_collector_hold(L);
+  lua_pushlightuserdata(L, collector);
+  lua_pushnumber(L, seconds < 0 ? -1 : (lua_Number)(tr_clock() + seconds));
+  int status = lua_pcall(L, 4, 0, 0);
+  tr_collector_release(L, collector);
+  tr_interrupt_release(L, &aside);
+  if (status != 0) lua_error(L);
+}
+
+/* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */
+static int is_interrupt(lua_State *L) {
+  static const char text[] = "interrupted!";
+  size_t length, size = sizeof text - 1;
+  const char *message = lua_tolstring(L, -1, &length);
+  return message && length >= size && memcmp(message + length - size, text, size) == 0;
+}
+
+static void report_progress(lua_State *L, struct tr_intake *in, int on_progress) {
+  if (lua_isnil(L, on_progress)) return;
+  lua_pushvalue(L, on_progress);
+  in->reader->progress(L, in->self, tr_outbox_received(&in->source->outbox));
+  in->in_callback = 1;
+  int status = lua_pcall(L, 1, 1, 0);
+  in->in_callback = 0;
+  if (status == LUA_ERRMEM || (status != 0 && is_interrupt(L))) lua_error(L);
+  if (status != 0) {
+    char message[200];
+    const char *text = lua_tostring(L, -1);
+    snprintf(message, sizeof message, "on_progress raised: %.150s", text ? text : "not a string");
+    tr_source_cancel(in->source, message);
+  } else if (in->cancel_wanted || (lua_isboolean(L, -1) && !lua_toboolean(L, -1))) {
+    tr_source_cancel(in->source, "cancelled by on_progress");
+  }
+  lua_pop(L, 1);
+}
+
+void tr_intake_run(lua_State *L, struct tr_intake *in, int state, int on_progress) {
+  unsigned long before = in->reader->moved(in->self);
+  take_pieces(L, in, state, RUN);
+  if (before != in->reader->moved(in->self)) report_progress(L, in, on_progress);
+}
+
+void tr_intake_drain(lua_State *L, struct tr_intake *in, int state) {
+  take_pieces(L, in, state, -1);
+}
+
+void tr_intake_finish(lua_State *L, struct tr_intake *in, int state) {
+  in->reader->finish(L, state, in->self);
+  tr_collector_forget(L);
+}
