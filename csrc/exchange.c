@@ -425,6 +425,25 @@ static int set_trust(const struct tr_exchange *x) {
   return curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK ? 0 : -1;
 }
 
+/* What a libcurl may not know, and a call goes well without. */
+static void set_wishes(const struct tr_exchange *x) {
+  CURL *easy = x->transfer.easy;
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   (long)(x->endpoint->connect_timeout * 1e3) + GRACE_MS);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* A resolver that is stuck must not hold up the end of a call. */
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  /* Before 8.12 the cache of TLS sessions goes with the handle, of no use to the next, and short of
+  ** memory it frees a session's name twice. */
+  if (curl_version_info(CURLVERSION_NOW)->version_num < 0x080c00)
+    curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+}
+
 /* 0, or -1: no memory. What secrets depend on must not be left at a default. */
 static int set_options(struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
@@ -443,25 +462,17 @@ static int set_options(struct tr_exchange *x) {
   failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, endpoint->user_agent) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK;
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers);
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                   (long)(endpoint->connect_timeout * 1e3) + GRACE_MS);
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_error);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
-#if LIBCURL_VERSION_NUM >= 0x075700
-  /* A resolver that is stuck must not hold up the end of a call. */
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
+  failed |=
+      curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_error) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, x) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, x) != CURLE_OK;
+  set_wishes(x);
   return failed ? -1 : 0;
 }
 
@@ -488,10 +499,12 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
   CURL *easy = x->transfer.easy;
   x->started = tr_clock();
   x->allowed = seconds;
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(seconds * 1e3) + GRACE_MS);
-  curl_easy_setopt(easy, CURLOPT_POST, 1L);
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+  int failed =
+      curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(seconds * 1e3) + GRACE_MS) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_POST, 1L) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) != CURLE_OK;
+  if (failed) return -1;
   start_watch(x, r);
   return tr_reactor_start(r, &x->transfer);
 }

@@ -46,6 +46,7 @@ struct tr_reactor {
   int events_left;
   struct attachment attachments[ATTACHMENTS_MAX];
   int has_failures; /* of transfers, to be reported in the next run */
+  int is_broken;    /* libcurl gave up on the multi handle: it is called no more */
   int is_running;   /* in a run, at the end of which the timerfd is set anyway */
   int is_polled;    /* somebody has the descriptor, and may wait for more than a run does */
 };
@@ -122,14 +123,37 @@ static void pipe_guard_end(struct pipe_guard *guard) {
 
 /* ---- birth and death ---- */
 
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-static CURLcode global_status;
-
 /* libcurl writes credentials into buffers of requests, which it frees as they are. Where the process
-** has set libcurl up before, its own allocator stays. */
-static void global_init(void) {
-  global_status = curl_global_init_mem(CURL_GLOBAL_DEFAULT, tr_scrub_malloc, tr_scrub_free,
-                                       tr_scrub_realloc, tr_scrub_strdup, tr_scrub_calloc);
+** has set libcurl up before, its own allocator stays. Where memory is short the next call tries
+** again. */
+static int init_libcurl(void) {
+  static pthread_mutex_t initialising = PTHREAD_MUTEX_INITIALIZER;
+  static int is_initialised;
+  pthread_mutex_lock(&initialising);
+  if (!is_initialised)
+    is_initialised =
+        curl_global_init_mem(CURL_GLOBAL_DEFAULT, tr_scrub_malloc, tr_scrub_free, tr_scrub_realloc,
+                             tr_scrub_strdup, tr_scrub_calloc) == CURLE_OK;
+  int status = is_initialised ? 0 : -1;
+  pthread_mutex_unlock(&initialising);
+  return status;
+}
+
+static int open_multi(struct tr_reactor *r) {
+  CURLM *multi = curl_multi_init();
+  if (!multi) return -1;
+  int failed = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  failed |= curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, r);
+  failed |= curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  failed |= curl_multi_setopt(multi, CURLMOPT_TIMERDATA, r);
+  failed |= curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
+  failed |= curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
+  if (failed) {
+    curl_multi_cleanup(multi);
+    return -1;
+  }
+  r->multi = multi;
+  return 0;
 }
 
 static void on_clock(void *arg) {
@@ -152,8 +176,7 @@ void tr_reactor_free(struct tr_reactor *r) {
 }
 
 struct tr_reactor *tr_reactor_new(void) {
-  pthread_once(&global_once, global_init);
-  if (global_status != CURLE_OK) return NULL;
+  if (init_libcurl() != 0) return NULL;
   struct tr_reactor *r = tr_calloc(sizeof *r);
   if (!r) return NULL;
   r->pid = getpid();
@@ -162,17 +185,10 @@ struct tr_reactor *tr_reactor_new(void) {
   r->clock.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   r->clock.ready = on_clock;
   r->clock.arg = r;
-  r->multi = curl_multi_init();
-  if (r->epoll < 0 || r->clock.fd < 0 || !r->multi || tr_watch_start(r, &r->clock) != 0) {
+  if (r->epoll < 0 || r->clock.fd < 0 || open_multi(r) != 0 || tr_watch_start(r, &r->clock) != 0) {
     tr_reactor_free(r);
     return NULL;
   }
-  curl_multi_setopt(r->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(r->multi, CURLMOPT_SOCKETDATA, r);
-  curl_multi_setopt(r->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(r->multi, CURLMOPT_TIMERDATA, r);
-  curl_multi_setopt(r->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
-  curl_multi_setopt(r->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
   return r;
 }
 
@@ -305,7 +321,8 @@ static int fire_due(struct tr_reactor *r, double now) {
 /* ---- transfers ---- */
 
 int tr_reactor_start(struct tr_reactor *r, struct tr_transfer *t) {
-  curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+  if (r->is_broken || (!r->multi && open_multi(r) != 0)) return -1;
+  if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK) return -1;
   if (curl_multi_add_handle(r->multi, t->easy) != CURLM_OK) return -1;
   t->reactor = r;
   t->failure = 0;
@@ -345,7 +362,7 @@ static void go_on(struct tr_reactor *r, struct tr_transfer *t) {
 ** others makes it. */
 static void send_what_waits(struct tr_reactor *r, long port) {
   struct tr_transfer *other = r->transfers;
-  while (other && local_port(other) != port)
+  while (other && (other->failure || local_port(other) != port))
     other = other->next;
   if (!other) return;
   curl_easy_pause(other->easy, CURLPAUSE_RECV);
@@ -379,6 +396,20 @@ void tr_reactor_resume(struct tr_transfer *t) {
   arm(t->reactor);
 }
 
+/* Nothing in the multi handle can be relied on any more, and nothing that runs in it will end: all
+** of it fails for lack of memory, and what is started later gets another handle. */
+static void replace_multi(struct tr_reactor *r) {
+  for (struct tr_transfer *t = r->transfers; t; t = t->next) {
+    curl_multi_remove_handle(r->multi, t->easy);
+    t->failure = CURLE_OUT_OF_MEMORY;
+    r->has_failures = 1;
+  }
+  curl_multi_cleanup(r->multi);
+  r->multi = NULL;
+  r->curl_due = -1;
+  r->is_broken = 0;
+}
+
 static int report_failed(struct tr_reactor *r) {
   int reported = 0;
   struct tr_transfer *t = r->has_failures ? r->transfers : NULL;
@@ -402,7 +433,7 @@ static int report_failed(struct tr_reactor *r) {
 static int report_ended(struct tr_reactor *r) {
   int reported = 0, left;
   CURLMsg *message;
-  while ((message = curl_multi_info_read(r->multi, &left))) {
+  while (r->multi && (message = curl_multi_info_read(r->multi, &left))) {
     if (message->msg != CURLMSG_DONE) continue;
     CURLcode result = message->data.result;
     struct tr_transfer *t = NULL;
@@ -442,12 +473,17 @@ void tr_watch_stop(struct tr_reactor *r, struct tr_watch *watch) {
 
 /* ---- a run ---- */
 
+/* It gives up where memory is short, or a socket could not be watched. */
+static void act(struct tr_reactor *r, curl_socket_t socket, int flags) {
+  int running;
+  if (!r->multi || r->is_broken) return;
+  if (curl_multi_socket_action(r->multi, socket, flags, &running) > CURLM_OK) r->is_broken = 1;
+}
+
 static void look_at(struct tr_reactor *r, const struct epoll_event *event) {
   uint64_t mark = event->data.u64;
   if (mark & 1) {
-    int running;
-    curl_multi_socket_action(r->multi, (curl_socket_t)(mark >> 1), curl_flags(event->events),
-                             &running);
+    act(r, (curl_socket_t)(mark >> 1), curl_flags(event->events));
   } else if (mark) {
     struct tr_watch *watch = (struct tr_watch *)(uintptr_t)mark;
     watch->ready(watch->arg);
@@ -463,9 +499,8 @@ static int advance(struct tr_reactor *r, struct epoll_event *events, int count) 
     look_at(r, r->events++);
   }
   if (r->curl_due >= 0 && r->curl_due <= tr_clock()) {
-    int running;
     r->curl_due = -1;
-    curl_multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    act(r, CURL_SOCKET_TIMEOUT, 0);
     moved = 1;
   }
   return moved;
@@ -492,6 +527,7 @@ int tr_reactor_run(struct tr_reactor *r, double seconds) {
   r->is_running = 1;
   int moved = advance(r, events, count);
   moved |= report_ended(r);
+  if (r->is_broken) replace_multi(r);
   moved |= report_failed(r);
   moved |= fire_due(r, tr_clock());
   r->is_running = 0;

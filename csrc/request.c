@@ -47,6 +47,12 @@ static char *keep(lua_State *L, char *text) {
   return text;
 }
 
+/* What url said of an address. */
+static int is_usable(lua_State *L, int status) {
+  if (status > 0) tr_raise_out_of_memory(L);
+  return status == 0;
+}
+
 static const char *from_environment(const char *name) {
   const char *text = getenv(name);
   return text && *text ? text : NULL;
@@ -266,7 +272,7 @@ static int read_url(lua_State *L, const char *account, struct tr_endpoint *endpo
   if (has_control(base))
     return refuse(error, TR_INVALID_REQUEST, "base_url", "holds a control character");
   endpoint->insecure = tr_options_flag(L, OPTS, "insecure", 0);
-  if (tr_url_check(base, endpoint->insecure, error) != 0) return -1;
+  if (!is_usable(L, tr_url_check(base, endpoint->insecure, error))) return -1;
   size_t length = strlen(base);
   while (length && base[length - 1] == '/')
     length--;
@@ -296,7 +302,7 @@ static int read_transport(lua_State *L, struct tr_plan *plan, struct tr_error *e
   const char *proxy = tr_options_text(L, OPTS, "proxy"),
              *agent = tr_options_text(L, OPTS, "user_agent");
   const char *ca_file = tr_options_text(L, OPTS, "ca_file");
-  if (proxy && tr_url_check_proxy(proxy, error) != 0) return -1;
+  if (proxy && !is_usable(L, tr_url_check_proxy(proxy, error))) return -1;
   if (proxy) endpoint->proxy = keep(L, tr_strdup(proxy));
   if (ca_file) endpoint->ca_file = keep(L, tr_strdup(ca_file));
   endpoint->user_agent = keep(L, tr_strdup(agent ? agent : "cloudflare-traceroute/" TR_VERSION));

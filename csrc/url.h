@@ -6,10 +6,11 @@
 #include "error.h"
 
 /* Whether a base URL can be used: https, or http to a loopback address, or http with `insecure`;
-** no user name, query or fragment. 0, or -1 with a reason in *error (path base_url). */
+** no user name, query or fragment. 0, 1: out of memory, or -1 with a reason in *error (path base_url). */
 int tr_url_check(const char *url, int insecure, struct tr_error *error);
 
-/* Whether a proxy's URL can be used; "" is fine. 0, or -1 with a reason (path proxy). */
+/* Whether a proxy's URL can be used; "" is fine. 0, 1: out of memory, or -1 with a reason (path
+** proxy). */
 int tr_url_check_proxy(const char *url, struct tr_error *error);
 
 /* Whether what goes to a URL that was checked must pass no proxy: plain http is for loopback, and
