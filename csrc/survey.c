@@ -282,6 +282,7 @@ static void abandon(struct survey *survey, const struct tr_error *error) {
   forget_resolving(survey);
   tr_trace_abort(survey->trace, tr_clock());
   collect(survey);
+  if (survey->tracing) survey->is_short = 1; /* it had no memory to end them */
   drop_lookups(survey);
   soon(survey);
 }

@@ -298,12 +298,16 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
 
 /* Asks it for its version, so that a program which is not mtr-packet, or too old to know the
 ** question, shows at once and not as a network that keeps silent. */
-static void greet(struct tr_vantage *v) {
+static int greet(struct tr_vantage *v) {
   char line[64];
   int length = snprintf(line, sizeof line, "%d check-support feature version\n", GREETING);
-  (void)tr_buffer_append(&v->out, line, (size_t)length);
+  if (tr_buffer_append(&v->out, line, (size_t)length) != TR_BUFFER_OK) {
+    errno = ENOMEM;
+    return -1;
+  }
   tr_timer_set(v->reactor, &v->flush, 0);
   tr_timer_set(v->reactor, &v->patience, tr_clock() + GREETING_SECONDS);
+  return 0;
 }
 
 static int start_child(struct tr_vantage *v) {
@@ -316,10 +320,8 @@ static int start_child(struct tr_vantage *v) {
   v->complaints.fd = v->child.complaints;
   v->complaint_length = 0;
   if (tr_watch_start(v->reactor, &v->from) == 0 &&
-      tr_watch_start(v->reactor, &v->complaints) == 0) {
-    greet(v);
+      tr_watch_start(v->reactor, &v->complaints) == 0 && greet(v) == 0)
     return 0;
-  }
   status = errno;
   (void)stop_child(v, 0);
   return status;
