@@ -56,7 +56,7 @@ int tr_create_start(lua_State *L, int in_thread) {
   lua_settop(L, 3);
   struct tr_job *job = tr_job_new(L, &reader, sizeof(struct create));
   struct create *create = tr_job_self(job);
-  if (tr_request_read(L, &create->request, &error) != 0) return tr_job_fail(L, &error);
+  if (tr_request_read(L, &create->request, &error) != 0) return tr_job_fail(L, job, &error);
   const struct tr_plan *plan = &create->request.plan;
   struct tr_demand *demand = tr_job_demand(job);
   demand->requests = plan->requests;

@@ -30,12 +30,11 @@ static int l_tostring(lua_State *L) {
 }
 
 void tr_errtable_register(lua_State *L) {
-  if (luaL_newmetatable(L, METATABLE)) {
-    lua_pushcfunction(L, l_tostring);
-    lua_setfield(L, -2, "__tostring");
-    lua_pushliteral(L, METATABLE);
-    lua_setfield(L, -2, "__name");
-  }
+  (void)luaL_newmetatable(L, METATABLE); /* there already where memory ran out in here before */
+  lua_pushcfunction(L, l_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, METATABLE);
+  lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
 }
 

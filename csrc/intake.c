@@ -31,35 +31,39 @@ int tr_intake_make_source(struct tr_intake *in, struct tr_place place) {
   return in->source ? 0 : -1;
 }
 
-/* Called as a Lua function with the job's state, the intake, the collector, and when to stop; below
-** 0: when no piece is left. */
+/* Called as a Lua function with the job's state and what it is about. */
+struct taking {
+  struct tr_intake *in;
+  struct tr_collector *collector;
+  double end; /* when to stop; below 0: when no piece is left */
+};
+
 static int l_take_pieces(lua_State *L) {
-  struct tr_intake *in = lua_touserdata(L, 2);
-  struct tr_collector *collector = lua_touserdata(L, 3);
-  double end = (double)lua_tonumber(L, 4);
+  const struct taking *taking = lua_touserdata(L, 2);
+  struct tr_intake *in = taking->in;
   while ((in->piece = tr_source_next(in->source))) {
     in->reader->take(L, 1, in->self, in->piece);
     tr_piece_free(in->piece);
     in->piece = NULL;
-    tr_collector_pace(L, collector);
-    if (end >= 0 && tr_clock() >= end) break;
+    tr_collector_pace(L, taking->collector);
+    if (taking->end >= 0 && tr_clock() >= taking->end) break;
   }
   return 0;
 }
 
-/* Takes pieces in for `seconds` or, below 0, until none is left. */
+/* Takes pieces in for `seconds` or, below 0, until none is left. Nothing that takes memory comes
+** between holding and releasing but what is protected. */
 static void take_pieces(lua_State *L, struct tr_intake *in, int state, double seconds) {
   if (tr_outbox_look(&in->source->outbox) != TR_OUTBOX_PIECES) return;
+  struct taking taking = {in, NULL, seconds < 0 ? -1 : tr_clock() + seconds};
+  struct tr_interrupt aside;
   lua_pushcfunction(L, l_take_pieces);
   lua_pushvalue(L, state);
-  lua_pushlightuserdata(L, in);
-  struct tr_interrupt aside;
+  lua_pushlightuserdata(L, &taking);
   tr_interrupt_hold(L, &aside);
-  struct tr_collector *collector = tr_collector_hold(L);
-  lua_pushlightuserdata(L, collector);
-  lua_pushnumber(L, seconds < 0 ? -1 : (lua_Number)(tr_clock() + seconds));
-  int status = lua_pcall(L, 4, 0, 0);
-  tr_collector_release(L, collector);
+  taking.collector = tr_collector_hold(L);
+  int status = lua_pcall(L, 2, 0, 0);
+  tr_collector_release(L, taking.collector);
   tr_interrupt_release(L, &aside);
   if (status != 0) lua_error(L);
 }

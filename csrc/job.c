@@ -349,7 +349,8 @@ struct tr_demand *tr_job_demand(struct tr_job *job) {
   return &job->demand;
 }
 
-int tr_job_fail(lua_State *L, const struct tr_error *error) {
+int tr_job_fail(lua_State *L, struct tr_job *job, const struct tr_error *error) {
+  release(job); /* a collector that is short of memory may never come to it */
   lua_pushnil(L);
   tr_errtable_push(L, error);
   return 2;
@@ -368,8 +369,10 @@ int tr_job_run(lua_State *L, int index, int in_thread) {
     tr_keeper_keep(L);
     job->place.reactor = tr_reactor_get();
   }
-  if (!job->place.thread && !job->place.reactor)
+  if (!job->place.thread && !job->place.reactor) {
+    release(job);
     return push_failure(L, TR_CONNECTION, "", "no memory, descriptors or threads left");
+  }
   if (tr_intake_make_source(&job->intake, job->place) != 0) raise_out_of_memory(L, job);
   if (!in_thread) tr_source_start(job->intake.source);
   lua_pushvalue(L, index);

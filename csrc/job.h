@@ -34,8 +34,8 @@ struct tr_demand *tr_job_demand(struct tr_job *job);
 ** nil and an error. */
 int tr_job_run(lua_State *L, int index, int in_thread);
 
-/* Pushes nil and an error; returns 2. */
-int tr_job_fail(lua_State *L, const struct tr_error *error);
+/* Lets go what the job, which was never run, owns. Pushes nil and an error; returns 2. */
+int tr_job_fail(lua_State *L, struct tr_job *job, const struct tr_error *error);
 
 /* Pushes the metatable that every result gets. */
 void tr_job_push_result_metatable(lua_State *L);
