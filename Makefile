@@ -104,6 +104,12 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/rooms.a
 
 .SECONDARY: $(FUZZERS:%=$(OUT)/fuzz/%.o) $(OUT)/fuzz/replay.o
 
+# What spec/memory_spec.lua runs: the whole core beside a Lua, without a shared library between.
+$(OUT)/memory/driver: spec/memory/driver.c $(OBJECTS) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(say)$(COMPILE) $(LUA_CFLAGS) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LDFLAGS) $(LUA_LIBS) \
+	  $(CURL_LIBS) $(CARES_LIBS) -lm
+
 # What everything is made with: when it changes, everything is made again.
 $(OUT)/flags: FORCE
 	@$(PKG_CONFIG) --exists $(LUA_PKG) libcurl libcares || \
@@ -183,7 +189,7 @@ objects: $(OBJECTS)
 
 ##@ Keeping the tree good
 
-C_FILES := $(wildcard csrc/*.[ch] spec/unit/*.[ch] spec/fuzz/*.[ch])
+C_FILES := $(wildcard csrc/*.[ch] $(addprefix spec/,unit/*.[ch] fuzz/*.[ch] memory/*.[ch]))
 LINTS   := lua format warnings cppcheck tidy rooms rockspec space
 
 lint: ## luacheck, clang-format, gcc, clang, cppcheck, clang-tidy, the house rules

@@ -1,0 +1,121 @@
+-- Memory that runs out: every allocation of the Lua state, and every one of the core, libcurl and c-ares, fails in
+-- turn, alone or with all that follow, each time in a process of its own. spec/memory/driver.c says what it looks at;
+-- spec/memory/script.lua is what is done meanwhile.
+--
+-- Of long runs every seventh allocation is failed; MEMORY=all fails each.
+
+local built = require "spec.support.built"
+local dns = require "spec.support.dns"
+local host = require "spec.support.host"
+local server = require "spec.support.server"
+
+local WHOLE = 100000
+local STRIDE = os.getenv("MEMORY") == "all" and 1 or 7
+local JOBS = 16 -- most of the time they wait
+
+-- What may come of it. Where not all is lost an answer is whole, or says what is missing: a try that failed for want
+-- of memory is tried again, and may then meet the refusal that was meant for the first.
+local OUTCOMES = {
+  opening = { "opened" },
+  create = { "whole invalid_response", "server invalid_response", "connection invalid_response" },
+  probe = { "whole", "not_found", "connection", "permission" },
+}
+OUTCOMES.thread = OUTCOMES.create
+
+-- Allocations that are asked for at the least: fewer mean that the allocator is not in its place.
+local LEAST = {
+  lua = { opening = 50, create = 500, thread = 500, probe = 60 },
+  core = { opening = 0, create = 300, thread = 300, probe = 60 },
+}
+
+describe("without memory", function()
+  local stand_in, names, program, environment
+
+  setup(function()
+    program = built.program("memory/driver")
+    stand_in = server.get()
+    names = dns.start { "address=/here.test/127.0.0.1", "ptr-record=1.0.0.127.in-addr.arpa,router.test", "local=/test/",
+      "local=/in-addr.arpa/" }
+    environment = ("env -u LD_PRELOAD ASAN_OPTIONS=detect_leaks=0 STAND_IN=%s CA_FILE=%s DNS_SERVERS=%s"):format(
+      host.quote(stand_in:url("BEHAVIOUR")), host.quote(stand_in.ca_file), names.address)
+  end)
+
+  teardown(function()
+    names:stop()
+  end)
+
+  local function drive(before, ...)
+    return host.run(("cd %s && KEY=%s %s timeout 600 %s %s spec/memory/script.lua %s 2>&1"):format(
+      host.quote(host.root()), stand_in:key(), environment, before, host.quote(program), table.concat({ ... }, " ")))
+  end
+
+  local function check(what, heap, way, first, stride)
+    local said, status = drive("", what, heap, way, first, stride, JOBS)
+    assert.equal(0, status, said)
+    assert.is_nil(said:find("fault"), said)
+    local asked = tonumber(said:match("^usual: [%l_ ]+, (%d+) asked"))
+    assert.is_true(asked >= LEAST[heap][what], said)
+    local seen = {}
+    for count, text in said:gmatch("outcome (%d+): ([%l_ ]+) %(") do
+      seen[text] = tonumber(count)
+    end
+    assert.is_number(seen["nothing failed"], said) -- it got past the last one
+    if asked > 0 and way == "rest" then
+      assert.is_number(seen.raised, said)
+    end
+    for text in pairs(seen) do
+      local known = text == "nothing failed" or text == "raised"
+      for _, expected in ipairs(OUTCOMES[what]) do
+        known = known or text == expected
+      end
+      assert.is_true(known, said)
+    end
+  end
+
+  for _, way in ipairs { "one", "rest" } do
+    local from = way == "one" and "one allocation of " or "all allocations from one on of "
+
+    it(from .. "the Lua state fails while the core is opened", function()
+      check("opening", "lua", way, WHOLE, 1)
+    end)
+
+    it(from .. "the Lua state fails while a call is made", function()
+      check("create", "lua", way, 50, STRIDE)
+    end)
+
+    it(from .. "the core or libcurl fails while a call is made", function()
+      check("create", "core", way, WHOLE, 1)
+    end)
+
+    it(from .. "the Lua state fails while a call is made in the thread", function()
+      check("thread", "lua", way, 1, STRIDE)
+    end)
+
+    it(from .. "the core or libcurl fails while a call is made in the thread", function()
+      check("thread", "core", way, 50, STRIDE)
+    end)
+
+    it(from .. "the Lua state fails while a probe runs", function()
+      check("probe", "lua", way, WHOLE, 1)
+    end)
+
+    it(from .. "the core or c-ares fails while a probe runs", function()
+      check("probe", "core", way, WHOLE, 1)
+    end)
+  end
+
+  -- LuaJIT's own code is more than valgrind follows; the sanitizers looked at all of the above.
+  if rawget(_G, "jit") or os.getenv("SANITIZE") == "1" then
+    return
+  end
+
+  it("nothing is touched that is not there any more", function()
+    for _, run in ipairs { { "create", "core", "one", 124 }, { "create", "core", "rest", 124 },
+                           { "create", "lua", "rest", 400 },
+                           { "probe", "core", "rest", 70 } } do
+      local said, status = drive("valgrind -q --error-exitcode=9", run[1], run[2], run[3], run[4], 1, 0)
+      assert.equal(0, status, said)
+      assert.matches("^raised, \n$", said)
+    end
+  end)
+end)
