@@ -165,6 +165,11 @@ $(LOOP): spec/bench/clients/loop.c
 	@mkdir -p $(@D)
 	$(say)$(CC) -std=c99 -D_GNU_SOURCE -O2 $(WARNINGS) $(CURL_CFLAGS) -o $@ $< $(CURL_LIBS)
 
+soak: ## CALLS=20000 calls with faults mixed in: neither memory nor descriptors grow
+	@.ci/deps test
+	@$(submake) build
+	@eval "$$($(submake) -s env)" && $(LUA) spec/soak/soak.lua $(CALLS)
+
 bench-nginx: ## what calls in flight cost the other requests of an nginx worker; ROUNDS=5 SECONDS=3
 	@.ci/deps bench
 	@$(submake) build LUA=luajit
@@ -283,7 +288,7 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test matrix bench bench-nginx bench-probe fuzz fuzzers unit objects lint \
+.PHONY: build env deps demo test matrix soak bench bench-nginx bench-probe fuzz fuzzers unit objects lint \
   $(LINTS:%=lint-%) install \
   install-command uninstall clean help FORCE
 .DELETE_ON_ERROR:

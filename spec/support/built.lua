@@ -1,4 +1,5 @@
--- Programs that the Makefile makes for the specs, beside the core that this Lua loads.
+-- Programs that a spec runs beside itself: those that the Makefile makes, next to the core that this Lua loads, and
+-- this Lua again.
 
 local host = require "spec.support.host"
 
@@ -20,6 +21,14 @@ function built.program(path)
     out:find("-sanitize", 1, true) and "1" or "", host.quote(target)))
   assert(status == 0, said)
   return host.root() .. "/" .. target
+end
+
+function built.interpreter()
+  local first = 0
+  while arg[first - 1] do
+    first = first - 1
+  end
+  return arg[first]
 end
 
 return built

@@ -1,0 +1,203 @@
+-- Many calls with faults mixed in, and what the process has grown by afterwards: `soak.lua CALLS`. Prints its figures;
+-- the exit status is bad if a call did not end as it should, or memory or descriptors have grown.
+--
+-- Memory is the resident set after full collections, every hundred calls. What is judged are the calls after the
+-- first 2,000 (or half of them, if there are fewer than 4,000): the most of their last quarter against the most of
+-- their first. Allocators settle for long, so some growth is allowed; over 20,000 calls a leak of 40 bytes a call is
+-- more. So are a few descriptors, as idle connections come and go; what leaks one a round leaks dozens.
+
+local host = require "spec.support.host"
+host.clean_environment()
+
+local garbage = require "spec.support.garbage"
+local server = require "spec.support.server"
+local traceroute = require "traceroute"
+
+local CALLS = tonumber((...)) or 20000 -- a multiple of 200
+local GROWTH_MAX = 512 * 1024
+local DESCRIPTORS_MAX = 4
+local SAMPLE = 100
+local WARM_UP = math.min(2000, CALLS / 2)
+local PROBE = 50 -- one call of these is a probe
+
+local PAGE = tonumber((host.run("getconf PAGESIZE")))
+
+local function resident()
+  collectgarbage()
+  collectgarbage()
+  local pages = host.read("/proc/self/statm"):match("^%d+ (%d+)")
+  return tonumber(pages) * PAGE
+end
+
+local function descriptors()
+  local count = 0
+  for _ in host.run("ls /proc/$PPID/fd"):gmatch("%d+") do
+    count = count + 1
+  end
+  return count
+end
+
+local stand_in = server.start()
+local refusing = server.free_port()
+
+local function targets(count)
+  local list = {}
+  for i = 1, count do
+    list[i] = "192.0.2." .. i
+  end
+  return list
+end
+
+local function options(behaviour, more)
+  local opts = { base_url = stand_in:url(behaviour, more and more.listener), ca_file = stand_in.ca_file, retries = 0,
+    token = "secret", quota = 0, timeout = 30 }
+  for name, value in pairs(more or {}) do
+    if name ~= "listener" then
+      opts[name] = value
+    end
+  end
+  return opts
+end
+
+-- A call, and the kind of error it ends with; "" for none.
+local function create(count, behaviour, more)
+  local result, err = traceroute.create(stand_in.account, targets(count), options(behaviour, more))
+  assert(err or #result == count, "a result for each target")
+  return err and err.kind or ""
+end
+
+-- What happens to a call that is under way.
+local function started(count, behaviour, what)
+  local job = assert(traceroute.start(stand_in.account, targets(count), options(behaviour)))
+  job:step(0.002)
+  what(job)
+  local _, err = job:result()
+  return err and err.kind or ""
+end
+
+local function cancel(job)
+  job:cancel()
+end
+
+-- name, how often in a round, what is done, the kind of error expected
+local MIX = {
+  { "whole", 6, function() return create(2, "ok") end, "" },
+  { "several requests", 2, function() return create(25, "ok") end, "" },
+  { "HTTP/1.1", 2, function() return create(2, "ok", { listener = "http11" }) end, "" },
+  { "compressed", 1, function() return create(2, "gzip") end, "" },
+  { "tried again", 2, function()
+    return create(12, "retry/1/503/ms:1/" .. stand_in:key(), { retries = 2 })
+  end, "" },
+  { "refused by the service", 1, function() return create(2, "status/403/10000") end, "permission" },
+  { "an error of the service", 1, function() return create(2, "html/502") end, "server" },
+  { "one request fails", 1, function() return create(12, "fail_target/192.0.2.12/500") end, "server" },
+  { "wrong JSON", 2, function(n)
+    local _, err = traceroute.create(stand_in.account, "192.0.2.1", options("garbage/" .. n % #garbage + 1))
+    return (garbage[n % #garbage + 1].lenient and not err) and "invalid_response" or err and err.kind or ""
+  end, "invalid_response" },
+  { "wrong types", 1, function()
+    return create(2, "wrong/result.1.colos.1.hops.1.packets_sent/string")
+  end, "invalid_response" },
+  { "cut off", 1, function() return create(2, "cut/700") end, "connection" },
+  { "closed", 1, function() return create(2, "close") end, "connection" },
+  { "bad compression", 1, function() return create(2, "bad_gzip") end, "invalid_response" },
+  { "refused connection", 1, function()
+    return create(2, "ok", { base_url = "https://127.0.0.1:" .. refusing })
+  end, "connection" },
+  { "no trust", 1, function() return create(2, "ok", { listener = "expired" }) end, "connection" },
+  { "no time", 1, function() return create(2, "hang", { timeout = 0.02 }) end, "timeout" },
+  { "cancelled", 1, function() return started(12, "hang", cancel) end, "cancelled" },
+  { "cancelled in the answer", 1, function() return started(12, "hang_after/900", cancel) end, "cancelled" },
+  { "cancelled with its descriptor", 1, function()
+    return started(2, "slow/1000", function(job)
+      assert(job:fd())
+      job:cancel()
+    end)
+  end, "cancelled" },
+  { "forgotten", 1, function()
+    assert(traceroute.start(stand_in.account, targets(12), options("hang"))):step(0.002)
+    collectgarbage()
+    return ""
+  end, "" },
+  { "a bad argument", 1, function() return create(0, "ok") end, "invalid_request" },
+  { "on_progress says no", 1, function()
+    return create(12, "ok", { concurrency = 1, on_progress = function() return false end })
+  end, "cancelled" },
+  { "on_progress raises", 1, function()
+    return create(12, "ok", { concurrency = 1, on_progress = function() error {} end })
+  end, "cancelled" },
+}
+
+local PROBES = {
+  { "a probe", 1, function()
+    local result, err = traceroute.probe("127.0.0.1", { resolve = false, asn = false, packets_per_ttl = 1 })
+    return err and err.kind or #result == 1 and "" or "nothing"
+  end, "" },
+  { "a cancelled probe", 1, function()
+    local job = assert(traceroute.survey("127.0.0.1", { resolve = false, asn = false, rate = 1 }))
+    job:step(0.002)
+    job:cancel()
+    return select(2, job:result()).kind
+  end, "cancelled" },
+}
+
+local round = {}
+for _, entry in ipairs(MIX) do
+  for _ = 1, entry[2] do
+    round[#round + 1] = entry
+  end
+end
+
+local function most(samples, from, to)
+  local value = 0
+  for i = from, to do
+    value = math.max(value, samples[i])
+  end
+  return value
+end
+
+-- Bytes a call, by the least squares of the samples.
+local function slope(samples, from)
+  local n, sx, sy, sxx, sxy = 0, 0, 0, 0, 0
+  for i = from, #samples do
+    local x, y = i * SAMPLE, samples[i]
+    n, sx, sy, sxx, sxy = n + 1, sx + x, sy + y, sxx + x * x, sxy + x * y
+  end
+  return (n * sxy - sx * sy) / (n * sxx - sx * sx)
+end
+
+local samples, wrong, opened = {}, 0, nil
+local began = host.now()
+for n = 1, CALLS do
+  local entry = n % PROBE == 0 and PROBES[n / PROBE % 2 + 1] or round[n % #round + 1]
+  local kind = entry[3](n)
+  if kind ~= entry[4] then
+    wrong = wrong + 1
+    print(("call %d, %s: %q instead of %q"):format(n, entry[1], kind, entry[4]))
+  end
+  if n % SAMPLE == 0 then
+    samples[#samples + 1] = resident()
+    if n == WARM_UP then
+      opened = descriptors()
+    end
+  end
+  if n % 1000 == 0 then
+    stand_in:reset()
+  end
+end
+local seconds = host.now() - began
+
+local first = WARM_UP / SAMPLE + 1
+local quarter = math.floor((#samples - first + 1) / 4)
+local before, after = most(samples, first, first + quarter - 1), most(samples, #samples - quarter + 1, #samples)
+local left = descriptors()
+stand_in:stop()
+
+print(("%d calls in %.0f s, %d of them not as they should be"):format(CALLS, seconds, wrong))
+print(("resident: %.0f kB after %d calls, at most %.0f kB in the first quarter after them, %.0f kB in the last"):format(
+  samples[first - 1] / 1024, WARM_UP, before / 1024, after / 1024))
+print(("slope: %.2f bytes a call"):format(slope(samples, first)))
+print(("descriptors: %d, then %d"):format(opened, left))
+local is_fine = wrong == 0 and after - before <= GROWTH_MAX and left <= opened + DESCRIPTORS_MAX
+print(is_fine and "fine" or "grown, or wrong")
+os.exit(is_fine and 0 or 1, true)
