@@ -96,6 +96,18 @@ function faults.cut_chunked(args, request)
   cut(args, request, true)
 end
 
+-- cut_raw/<name>[/<name>…]: the body that a spec wrote with server:raw(name, …), broken off after its last byte;
+-- of several the first one first, and the last one from then on.
+function faults.cut_raw(args)
+  local count = ngx.shared.counters:incr("cut_raw/" .. table.concat(args, "/"), 1, 0)
+  local file = assert(io.open(ngx.config.prefix() .. "raw/" .. args[math.min(count, #args)], "rb"))
+  ngx.header.content_type = "application/json"
+  ngx.print(file:read("*a"))
+  file:close()
+  ngx.flush(true)
+  ngx.exit(ngx.ERROR)
+end
+
 -- close: ends the connection without an answer. reset: the same by a TCP reset.
 function faults.close()
   ngx.exit(444)
