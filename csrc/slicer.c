@@ -213,12 +213,16 @@ static enum tr_slicer_event value_end(struct tr_slicer *s, struct cursor *c) {
 }
 
 static enum tr_slicer_event value_begin(struct tr_slicer *s, struct cursor *c) {
+  unsigned *values = s->in_slice ? &s->slice_values : &s->envelope_values;
+  if (*values == TR_SLICER_VALUES_MAX) return refuse(s, TR_SLICER_FULL);
+  ++*values;
   if (s->in_slice || s->depth == 0) return TR_SLICER_MORE;
   struct tr_slicer_frame *frame = &s->stack[s->depth - 1];
   if (frame->kind == '[') frame->count++;
   if (frame->place != COLOS) return TR_SLICER_MORE;
   if (keep(s, c) == TR_SLICER_ERROR) return TR_SLICER_ERROR;
   s->in_slice = 1;
+  s->slice_values = 0;
   return TR_SLICER_MORE;
 }
 
