@@ -214,12 +214,6 @@ describe("a response", function()
     assert.same({ "b.example", "a.example", "uninvited.example" }, names(result))
   end)
 
-  it("takes an answer whose content type denies it", function()
-    local result, err = create("text_plain", "1.1.1.1")
-    assert.is_nil(err)
-    assert.equal(1, #result)
-  end)
-
   describe("is told of by info:", function()
     it("each request's targets, status, ray, tries, time, bytes and messages", function()
       local targets = many(12)
