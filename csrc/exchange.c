@@ -27,6 +27,7 @@ struct tr_exchange {
   struct tr_slicer slicer;
   struct tr_report report;
   double started, allowed;
+  size_t header_bytes;
   char raw_head[TR_HEAD_MAX];
   size_t raw_head_length;
   char location[128];
@@ -100,6 +101,8 @@ static size_t on_header(char *line, size_t one, size_t length, void *arg) {
   struct tr_report *report = &x->report;
   char value[128];
   (void)one;
+  x->header_bytes += length;
+  if (x->header_bytes > TR_HEADERS_MAX) return 0;
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
     forget_headers(x);
   else if (header_value(line, length, "cf-ray", value, sizeof value))
@@ -182,15 +185,15 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *arg) {
 static const char *fault_text(enum tr_slicer_fault fault) {
   switch (fault) {
   case TR_SLICER_DEPTH:
-    return "nested too deeply";
+    return "is nested too deeply";
   case TR_SLICER_TRAILING:
-    return "something follows the end of the JSON text";
+    return "goes on after the end of the JSON text";
   case TR_SLICER_SHORT:
-    return "the JSON text ends early";
+    return "ends early";
   case TR_SLICER_FULL:
-    return "too large in one of its parts";
+    return "is too large in one of its parts";
   default:
-    return "not JSON";
+    return "is not JSON";
   }
 }
 
@@ -248,8 +251,14 @@ static void classify(struct tr_exchange *x, CURLcode result) {
     report->outcome = TR_OUTCOME_REFUSED;
     return;
   case CURLE_OUT_OF_MEMORY:
-    report->out_of_memory = 1;
     report->outcome = TR_OUTCOME_REFUSED;
+    /* libcurl says so of a header line beyond its bound, too, which is the server's doing. */
+    if (is_connected(x) && report->bytes == 0)
+      tr_error_set(
+          error, TR_INVALID_RESPONSE,
+          "the response cannot be read: a header is too long, or memory ran out; check base_url");
+    else
+      report->out_of_memory = 1;
     return;
   case CURLE_PEER_FAILED_VERIFICATION:
     report->outcome = TR_OUTCOME_REFUSED;
@@ -286,18 +295,28 @@ static void classify(struct tr_exchange *x, CURLcode result) {
   }
 }
 
+/* Words or a page can be a JSON value up to their first space, as far as the slicer looks. */
+static int begins_with_bracket(const char *bytes, size_t length) {
+  size_t at = 0;
+  while (at < length && memchr(" \t\r\n", bytes[at], 4))
+    at++;
+  return at < length && (bytes[at] == '{' || bytes[at] == '[');
+}
+
 /* Why a 2xx answer cannot be taken. */
 static void describe_text(struct tr_exchange *x, enum tr_slicer_fault fault) {
   struct tr_report *report = &x->report;
   char excerpt[96];
   report->outcome = TR_OUTCOME_REFUSED;
+  if (fault == TR_SLICER_TRAILING && !begins_with_bracket(x->raw_head, x->raw_head_length))
+    fault = TR_SLICER_SYNTAX;
   take_excerpt(x, excerpt, sizeof excerpt, x->raw_head, x->raw_head_length);
   if (x->raw_head_length == 0)
     tr_error_set(&report->error, TR_INVALID_RESPONSE,
                  "the response is empty; check base_url and proxy");
   else
     tr_error_set(&report->error, TR_INVALID_RESPONSE,
-                 "the response is %s (at byte %lu; it begins \"%s\"); check base_url and proxy",
+                 "the response %s (at byte %lu; it begins \"%s\"); check base_url and proxy",
                  fault_text(fault), (unsigned long)x->slicer.offset, excerpt);
 }
 
@@ -313,7 +332,13 @@ static void settle(struct tr_exchange *x, int is_complete) {
     take_excerpt(x, report->head, sizeof report->head, x->raw_head, x->raw_head_length);
     if (tr_slicer_mend(&x->slicer) != 0) report->out_of_memory = 1;
   }
-  if (x->too_many_bytes) {
+  if (x->header_bytes > TR_HEADERS_MAX) {
+    report->outcome = TR_OUTCOME_REFUSED;
+    tr_error_set(&report->error, TR_INVALID_RESPONSE,
+                 "the response has more than %d bytes of headers; check base_url", TR_HEADERS_MAX);
+  } else if (x->too_many_bytes && report->status / 100 != 2) {
+    report->outcome = TR_OUTCOME_ANSWER; /* what it begins with says all that matters */
+  } else if (x->too_many_bytes) {
     report->outcome = TR_OUTCOME_REFUSED;
     tr_error_set(&report->error, TR_INVALID_RESPONSE,
                  "the response is larger than max_response_bytes (%lu); raise it, or ask for fewer "

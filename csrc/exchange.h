@@ -12,6 +12,7 @@
 #include "slicer.h"
 
 #define TR_HEAD_MAX 512              /* first bytes of an answer, kept for an excerpt */
+#define TR_HEADERS_MAX 262144        /* bytes of headers, those of hints and of a proxy included */
 #define TR_REFUSAL_BYTES_MAX 1048576 /* how much of an answer other than 2xx is taken in */
 
 /* What is the same for all exchanges of a call; outlives them. NULL: libcurl's default. */

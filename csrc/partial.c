@@ -5,23 +5,64 @@
 
 #include "target.h"
 
-static void append(lua_State *L, int array) {
-  lua_rawseti(L, array, (int)tr_raw_length(L, array) + 1);
+#define KNOWN "known" /* in a group: set of the names of its first result's colos, once needed */
+
+void tr_partial_push_canonical(lua_State *L, int index) {
+  char canonical[TR_TARGET_MAX + 1];
+  if (lua_type(L, index) != LUA_TSTRING) {
+    lua_pushnil(L);
+    return;
+  }
+  size_t length;
+  const char *text = lua_tolstring(L, index, &length);
+  if (length > TR_TARGET_MAX + 1 || memchr(text, '\0', length)) {
+    lua_pushvalue(L, index);
+    return;
+  }
+  tr_target_canonical(text, length, canonical);
+  lua_pushstring(L, canonical);
 }
 
-int tr_partial_is_for(lua_State *L, const char *canonical) {
-  char mine[TR_TARGET_MAX + 1];
-  int same = 0;
-  if (!lua_istable(L, -1)) return 0;
-  lua_getfield(L, -1, "target");
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    tr_target_canonical(text, length, mine);
-    same = strcmp(mine, canonical) == 0;
+void tr_partial_push_name(lua_State *L, int index) {
+  if (!lua_istable(L, index)) {
+    lua_pushnil(L);
+    return;
   }
-  lua_pop(L, 1);
-  return same;
+  lua_getfield(L, index, "target");
+  tr_partial_push_canonical(L, -1);
+  lua_remove(L, -2);
+}
+
+/* Adds the target result at the top, which stays, to the group of its name in the table at
+** `groups`; without a name it has none. */
+static void add_to_group(lua_State *L, int groups) {
+  int entry = lua_gettop(L);
+  tr_partial_push_name(L, entry);
+  if (!lua_isnil(L, -1)) {
+    lua_pushvalue(L, -1);
+    lua_rawget(L, groups);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      lua_createtable(L, 1, 0);
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, groups);
+    }
+    lua_pushvalue(L, entry);
+    tr_append(L, lua_gettop(L) - 1);
+  }
+  lua_settop(L, entry);
+}
+
+void tr_partial_push_groups(lua_State *L, int list) {
+  int length = (int)tr_raw_length(L, list);
+  lua_newtable(L);
+  int groups = lua_gettop(L);
+  for (int i = 1; i <= length; i++) {
+    lua_rawgeti(L, list, i);
+    add_to_group(L, groups);
+    lua_pop(L, 1);
+  }
 }
 
 /* The place of the only result without a name; 0: there is none, or more than one. */
@@ -39,31 +80,29 @@ static int find_nameless(lua_State *L, int list) {
   return found;
 }
 
-static int has_result_for(lua_State *L, int list, const char *canonical) {
-  int length = (int)tr_raw_length(L, list), found = 0;
-  for (int i = 1; i <= length && !found; i++) {
-    lua_rawgeti(L, list, i);
-    found = tr_partial_is_for(L, canonical);
-    lua_pop(L, 1);
+/* The place in the array at `asked` of the only target without a group; 0 as above. */
+static int find_lonely(lua_State *L, int asked, int groups) {
+  int count = (int)tr_raw_length(L, asked), found = 0;
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, asked, i);
+    tr_partial_push_canonical(L, -1);
+    lua_rawget(L, groups);
+    int has_result = !lua_isnil(L, -1);
+    lua_pop(L, 2);
+    if (has_result) continue;
+    if (found) return 0;
+    found = i;
   }
   return found;
 }
 
 void tr_partial_name(lua_State *L, int list, int asked) {
-  int nameless = find_nameless(L, list), lonely = 0;
-  int count = (int)tr_raw_length(L, asked);
-  for (int i = 1; i <= count && nameless; i++) {
-    char canonical[TR_TARGET_MAX + 1];
-    size_t length;
-    lua_rawgeti(L, asked, i);
-    const char *text = lua_tolstring(L, -1, &length);
-    tr_target_canonical(text, length, canonical);
-    lua_pop(L, 1);
-    if (has_result_for(L, list, canonical)) continue;
-    if (lonely) return;
-    lonely = i;
-  }
-  if (!nameless || !lonely) return;
+  int nameless = find_nameless(L, list);
+  if (!nameless) return;
+  tr_partial_push_groups(L, list);
+  int lonely = find_lonely(L, asked, lua_gettop(L));
+  lua_pop(L, 1);
+  if (!lonely) return;
   lua_rawgeti(L, list, nameless);
   lua_rawgeti(L, asked, lonely);
   lua_setfield(L, -2, "target");
@@ -92,62 +131,81 @@ void tr_partial_prune(lua_State *L, int list, int is_whole) {
   }
 }
 
-/* Index in the array at `list` of the entry whose `name` (or whose member's `name`) equals the
-** string at the top of the stack, which is popped; 0: none. */
-static int find_entry(lua_State *L, int list, const char *outer, const char *name) {
-  int wanted = lua_gettop(L), found = 0;
-  int length = (int)tr_raw_length(L, list);
-  for (int i = 1; i <= length && !found; i++) {
-    lua_rawgeti(L, list, i);
-    if (outer && lua_istable(L, -1)) lua_getfield(L, -1, outer);
-    if (lua_istable(L, -1)) {
-      lua_getfield(L, -1, name);
-      if (lua_type(L, -1) == LUA_TSTRING && lua_rawequal(L, -1, wanted)) found = i;
+/* Whether the name of the colo result at the top is in the set at `known`, where it then is. */
+static int is_known(lua_State *L, int known) {
+  int top = lua_gettop(L), is = 0;
+  lua_getfield(L, top, "colo");
+  if (lua_istable(L, -1)) {
+    lua_getfield(L, -1, "name");
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      lua_pushvalue(L, -1);
+      lua_rawget(L, known);
+      is = lua_toboolean(L, -1);
+      lua_pop(L, 1);
+      lua_pushboolean(L, 1);
+      lua_rawset(L, known);
     }
-    lua_settop(L, wanted);
   }
-  lua_pop(L, 1);
-  return found;
+  lua_settop(L, top);
+  return is;
 }
 
-static void merge_colos(lua_State *L, int to, int from) {
-  lua_getfield(L, to, "colos");
+/* Pushes the group's set of the names of the colos in the array at `colos`. */
+static void push_known(lua_State *L, int group, int colos) {
+  lua_getfield(L, group, KNOWN);
+  if (lua_istable(L, -1)) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  int length = (int)tr_raw_length(L, colos), known = lua_gettop(L);
+  for (int i = 1; i <= length; i++) {
+    lua_rawgeti(L, colos, i);
+    (void)is_known(L, known);
+    lua_pop(L, 1);
+  }
+  lua_pushvalue(L, known);
+  lua_setfield(L, group, KNOWN);
+}
+
+/* Adds to the group's first result what only the target result at the top has. */
+static void merge_colos(lua_State *L, int group) {
+  int from = lua_gettop(L), mine = from + 2, theirs = from + 3, known = from + 4;
+  lua_rawgeti(L, group, 1);
+  lua_getfield(L, from + 1, "colos");
   lua_getfield(L, from, "colos");
-  int mine = lua_gettop(L) - 1, theirs = mine + 1;
   if (lua_istable(L, theirs) && !lua_istable(L, mine)) {
-    lua_pushvalue(L, theirs);
-    lua_setfield(L, to, "colos");
+    lua_setfield(L, from + 1, "colos");
   } else if (lua_istable(L, theirs)) {
+    push_known(L, group, mine);
     int length = (int)tr_raw_length(L, theirs);
     for (int i = 1; i <= length; i++) {
       lua_rawgeti(L, theirs, i);
-      lua_getfield(L, -1, "colo");
-      if (lua_istable(L, -1)) lua_getfield(L, -1, "name");
-      int known = lua_type(L, -1) == LUA_TSTRING ? find_entry(L, mine, "colo", "name") : 0;
-      lua_settop(L, theirs + 1);
-      if (!known) append(L, mine);
-      lua_settop(L, theirs);
+      if (is_known(L, known))
+        lua_pop(L, 1);
+      else
+        tr_append(L, mine);
     }
   }
-  lua_settop(L, mine - 1);
+  lua_settop(L, from);
 }
 
 void tr_partial_merge(lua_State *L, int to, int from) {
-  luaL_checkstack(L, 16, "too many values");
+  luaL_checkstack(L, 20, "too many values");
   int length = (int)tr_raw_length(L, from);
+  tr_partial_push_groups(L, to);
+  int groups = lua_gettop(L), entry = groups + 1;
   for (int i = 1; i <= length; i++) {
     lua_rawgeti(L, from, i);
-    int entry = lua_gettop(L);
-    lua_getfield(L, entry, "target");
-    int known = lua_type(L, -1) == LUA_TSTRING ? find_entry(L, to, NULL, "target") : 0;
-    lua_settop(L, entry);
-    if (known) {
-      lua_rawgeti(L, to, known);
-      merge_colos(L, entry + 1, entry);
+    tr_partial_push_name(L, entry);
+    if (!lua_isnil(L, -1)) lua_rawget(L, groups);
+    if (lua_isnil(L, -1)) {
       lua_settop(L, entry);
-      lua_pop(L, 1);
+      add_to_group(L, groups);
+      tr_append(L, to);
     } else {
-      append(L, to);
+      lua_insert(L, entry);
+      merge_colos(L, entry);
     }
+    lua_settop(L, groups);
   }
+  lua_pop(L, 1);
 }

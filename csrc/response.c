@@ -203,7 +203,7 @@ static void judge_slices(lua_State *L, int request, int env, struct tr_error *er
       lua_rawgeti(L, results, i);
       lua_getfield(L, -1, "target");
       if (lua_toboolean(L, -3) && lua_type(L, -1) == LUA_TSTRING)
-        lua_rawseti(L, lost, (int)tr_raw_length(L, lost) + 1);
+        tr_append(L, lost);
       lua_settop(L, results);
     }
     lua_pushvalue(L, lost);

@@ -7,35 +7,23 @@
 #include "partial.h"
 #include "target.h"
 
-static void append(lua_State *L, int array) {
-  lua_rawseti(L, array, (int)tr_raw_length(L, array) + 1);
-}
-
-/* Moves the request's results for one target to the end of `result`; the number of them. */
-static int move_results_for(lua_State *L, const char *wanted, int from, int result) {
-  int moved = 0, length = (int)tr_raw_length(L, from);
-  for (int i = 1; i <= length; i++) {
-    lua_rawgeti(L, from, i);
-    if (tr_partial_is_for(L, wanted)) {
-      append(L, result);
-      lua_pushboolean(L, 0);
-      lua_rawseti(L, from, i);
-      moved++;
-    } else {
-      lua_pop(L, 1);
-    }
-  }
-  return moved;
-}
-
 /* What is left (a broken-off answer whose names never came, a target nobody asked for) goes to the
-** end. */
-static void move_rest(lua_State *L, int from, int result) {
+** end: all whose group was not taken out of the table at `groups`. */
+static void move_rest(lua_State *L, int from, int groups, int result) {
   int length = (int)tr_raw_length(L, from);
   for (int i = 1; i <= length; i++) {
     lua_rawgeti(L, from, i);
-    if (lua_istable(L, -1))
-      append(L, result);
+    tr_partial_push_name(L, -1);
+    int is_left = lua_isnil(L, -1);
+    if (!is_left) {
+      lua_pushvalue(L, -1);
+      lua_rawget(L, groups);
+      is_left = !lua_isnil(L, -1);
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    if (is_left)
+      tr_append(L, result);
     else
       lua_pop(L, 1);
   }
@@ -80,8 +68,34 @@ static void append_all(lua_State *L, int from, int to) {
   int length = (int)tr_raw_length(L, from);
   for (int i = 1; i <= length; i++) {
     lua_rawgeti(L, from, i);
-    append(L, to);
+    tr_append(L, to);
   }
+}
+
+/* Moves the results at `from` to the end of `result`, in the order of the targets asked for; of
+** which those without any go to `missing`. */
+static void move_results(lua_State *L, int from, int asked, int missing, int result) {
+  tr_partial_push_groups(L, from);
+  int groups = lua_gettop(L), count = (int)tr_raw_length(L, asked);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, asked, i);
+    tr_partial_push_canonical(L, -1);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, groups);
+    if (lua_istable(L, -1)) {
+      append_all(L, lua_gettop(L), result);
+      lua_pop(L, 1);
+      lua_pushnil(L);
+      lua_rawset(L, groups);
+    } else {
+      lua_pop(L, 2);
+      lua_pushvalue(L, -1);
+      tr_append(L, missing);
+    }
+    lua_pop(L, 1);
+  }
+  move_rest(L, from, groups, result);
+  lua_pop(L, 1);
 }
 
 /* Pushes the error for targets that a good answer says nothing of. */
@@ -112,22 +126,11 @@ static void sum_request(lua_State *L, const struct summing *s, unsigned i) {
   }
   lua_newtable(L);
   tr_response_push_targets(L, s->state, i);
-  int count = (int)tr_raw_length(L, asked);
-  for (int k = 1; k <= count; k++) {
-    char canonical[TR_TARGET_MAX + 1];
-    size_t length;
-    lua_rawgeti(L, asked, k);
-    const char *text = lua_tolstring(L, -1, &length);
-    tr_target_canonical(text, length, canonical);
-    int moved = move_results_for(L, canonical, rest, s->result);
-    if (!moved) append(L, missing);
-    lua_settop(L, asked);
-  }
-  move_rest(L, rest, s->result);
+  move_results(L, rest, asked, missing, s->result);
   lua_rawgeti(L, request, TR_AT_ERROR);
   if (lua_isnil(L, -1) && tr_raw_length(L, missing) > 0) {
     lua_pop(L, 1);
-    push_missing(L, request, missing, count);
+    push_missing(L, request, missing, (int)tr_raw_length(L, asked));
     append_all(L, missing, s->targets_lost);
   } else if (!lua_isnil(L, -1)) {
     /* A colo result of the wrong shape spoils its target, any other error the whole request. */

@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+/* 1e999: JSON can say it, no number of Lua's can mean it, and nothing could write it down again. */
+static int is_infinite(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TNUMBER && isinf((double)lua_tonumber(L, index));
+}
+
+/* What stays nowhere: null, and what is no number after all. */
+static int is_void(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TLIGHTUSERDATA || is_infinite(L, index);
+}
+
 const char *tr_schema_type_name(lua_State *L, int index) {
   switch (lua_type(L, index)) {
   case LUA_TLIGHTUSERDATA:
@@ -36,7 +46,7 @@ static enum verdict mismatch(lua_State *L, int index, const char *expected,
   note_dropped(L, path, c);
   if (c->mode == TR_VALIDATE_STRICT && c->error.kind == TR_NONE) {
     tr_error_set(&c->error, TR_INVALID_RESPONSE, "%s expected, got %s", expected,
-                 tr_schema_type_name(L, index));
+                 is_infinite(L, index) ? "one too large" : tr_schema_type_name(L, index));
     memcpy(c->error.path, path, sizeof path);
   }
   return DROP;
@@ -55,7 +65,7 @@ static void normalise(lua_State *L, int index) {
   if (length) {
     for (size_t i = 1; i <= length; i++) {
       lua_rawgeti(L, index, (int)i);
-      if (lua_type(L, -1) == LUA_TLIGHTUSERDATA) {
+      if (is_void(L, -1)) {
         lua_pop(L, 1);
         continue;
       }
@@ -78,7 +88,7 @@ static void normalise(lua_State *L, int index) {
     int type = lua_type(L, -1);
     if (type == LUA_TTABLE) {
       normalise(L, lua_gettop(L));
-    } else if (type == LUA_TLIGHTUSERDATA) {
+    } else if (is_void(L, -1)) {
       lua_pushvalue(L, -2);
       lua_pushnil(L);
       lua_rawset(L, index);
@@ -99,7 +109,7 @@ static enum verdict check_field(lua_State *L, int index, const struct tr_field *
     if (type == LUA_TSTRING) return KEEP;
     break;
   case TR_TYPE_NUMBER:
-    if (type == LUA_TNUMBER) return KEEP;
+    if (type == LUA_TNUMBER && !is_infinite(L, index)) return KEEP;
     break;
   case TR_TYPE_INTEGER:
     if (type == LUA_TNUMBER && tr_is_integral(L, index)) return KEEP;
@@ -157,7 +167,7 @@ static enum verdict check_list(lua_State *L, int index, const struct tr_field *f
     struct tr_step here = {step, NULL, i};
     lua_rawgeti(L, index, (int)i);
     enum verdict verdict = check_element(L, field, &here, c);
-    if (verdict == KEEP && lua_type(L, -1) != LUA_TLIGHTUSERDATA) {
+    if (verdict == KEEP && !is_void(L, -1)) {
       kept++;
       if (kept != i || is_colo_slot(field, c)) {
         lua_rawseti(L, index, (int)kept);
@@ -198,7 +208,7 @@ static enum verdict check_object(lua_State *L, int index, const struct tr_object
     } else if (type == LUA_TTABLE) {
       normalise(L, value);
     }
-    if (verdict == DROP) {
+    if (verdict == DROP || is_infinite(L, value)) {
       lua_pushvalue(L, -2);
       lua_pushnil(L);
       lua_rawset(L, index);

@@ -23,7 +23,8 @@ struct tr_check {
       error; /* kind, path and message of the first thing wrong; cleared by the caller */
 };
 
-/* Checks a decoded value in place, to its end: null becomes nil, whole floats become integers,
+/* Checks a decoded value in place, to its end: null becomes nil, as does a number that is none of
+** Lua's (1e999, which is wrong where the list names a number), whole floats become integers,
 ** unknown fields stay, and after it every known field has its type (unless the mode is NONE).
 ** `path` begins every path. 0: all is well; -1: c->error is set, by this check or one before it.
 ** A value that is no object is a wrong field like any other, and nil takes its place in the stack;

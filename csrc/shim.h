@@ -63,6 +63,11 @@ static inline size_t tr_raw_length(lua_State *L, int index) {
 #endif
 }
 
+/* Pops a value into the place after the array's last element. */
+static inline void tr_append(lua_State *L, int array) {
+  lua_rawseti(L, array, (int)tr_raw_length(L, array) + 1);
+}
+
 static inline int tr_abs_index(lua_State *L, int index) {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
 }

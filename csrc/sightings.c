@@ -237,13 +237,13 @@ void tr_sightings_push(lua_State *L, int state, const struct tr_sightings *s) {
         why = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
         is_forbidden = lua_type(L, -2) == LUA_TNUMBER;
       }
-      lua_rawseti(L, missing, (int)tr_raw_length(L, missing) + 1);
+      tr_append(L, missing);
     }
     lua_pop(L, 1);
     if (lua_isnil(L, -1))
       lua_pop(L, 1);
     else
-      lua_rawseti(L, result, (int)tr_raw_length(L, result) + 1);
+      tr_append(L, result);
   }
   struct tr_check check = {TR_VALIDATE_STRICT, 0, 0, {0}};
   tr_error_clear(&check.error);

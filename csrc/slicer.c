@@ -213,12 +213,16 @@ static enum tr_slicer_event value_end(struct tr_slicer *s, struct cursor *c) {
 }
 
 static enum tr_slicer_event value_begin(struct tr_slicer *s, struct cursor *c) {
+  unsigned *values = s->in_slice ? &s->slice_values : &s->envelope_values;
+  if (*values == TR_SLICER_VALUES_MAX) return refuse(s, TR_SLICER_FULL);
+  ++*values;
   if (s->in_slice || s->depth == 0) return TR_SLICER_MORE;
   struct tr_slicer_frame *frame = &s->stack[s->depth - 1];
   if (frame->kind == '[') frame->count++;
   if (frame->place != COLOS) return TR_SLICER_MORE;
   if (keep(s, c) == TR_SLICER_ERROR) return TR_SLICER_ERROR;
   s->in_slice = 1;
+  s->slice_values = 0;
   return TR_SLICER_MORE;
 }
 
@@ -365,10 +369,11 @@ static unsigned char state_behind(unsigned class, unsigned char state, unsigned 
 }
 
 /* Goes over whole tokens as the functions above would, which take what it leaves: a token that is cut
-** or wrong, a string with escapes, the end of the slice. */
+** or wrong, a string with escapes, a value too many, the end of the slice. */
 static void slice_skim(struct tr_slicer *s, struct cursor *c) {
   const char *at = c->at, *end = c->end;
   unsigned char state = s->state, kind = s->stack[s->depth - 1].kind;
+  unsigned values = s->slice_values;
   while (at < end) {
     unsigned class = class_of[(unsigned char)*at];
     const char *next = at + 1;
@@ -377,6 +382,8 @@ static void slice_skim(struct tr_slicer *s, struct cursor *c) {
       continue;
     }
     if (!(may[state] & BIT(class))) break;
+    int is_value = (BIT(class) & VALUE_BITS) && state != AT_NAME && state != AT_FIRST_NAME;
+    if (is_value && values == TR_SLICER_VALUES_MAX) break;
     if (class == QUOTE || class == PLAIN) {
       next = behind(at, end, class);
       if (next == at) break;
@@ -388,9 +395,11 @@ static void slice_skim(struct tr_slicer *s, struct cursor *c) {
       if (s->depth == COLOS + 1 || kind != (class == CLOSE_OBJECT ? '{' : '[')) break;
       kind = s->stack[--s->depth - 1].kind;
     }
+    values += (unsigned)is_value;
     state = state_behind(class, state, kind);
     at = next;
   }
+  s->slice_values = values;
   s->state = state;
   c->at = at;
 }

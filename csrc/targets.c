@@ -41,7 +41,7 @@ static int add_target(lua_State *L, int asked, int seen, size_t place, struct tr
   lua_pushboolean(L, 1);
   lua_rawset(L, seen);
   if (is_new)
-    lua_rawseti(L, asked, (int)tr_raw_length(L, asked) + 1);
+    tr_append(L, asked);
   else
     lua_pop(L, 1);
   return 0;

@@ -67,15 +67,6 @@ describe("an error", function()
     end
   end)
 
-  it("is of kind api when the service says no with 200", function()
-    local err, result = create("api_error")
-    assert.is_nil(result)
-    assert.same({ "api", 200, 1001 }, { err.kind, err.status, err.code })
-    assert.equal("HTTP 200, code 1001: traceroute is not enabled for the account; support asks for the ray",
-      err.message)
-    assert.equal(10000, create("api_error/10000").code)
-  end)
-
   it("carries all that the service said, and begins with the first of it", function()
     local err, _, info = create("api_errors")
     assert.same({ "invalid_request", 1004 }, { err.kind, err.code })
@@ -141,46 +132,10 @@ describe("an error", function()
   end)
 
   describe("of an answer that is not the service's", function()
-    it("has the status and the text of the page", function()
-      local err = create("html/502")
-      assert.same({ "server", 502 }, { err.kind, err.status })
-      assert.equal("HTTP 502: 502 | api.cloudflare.com Error 502 Please try again in a few minutes.; "
-        .. "try again later; support asks for the ray", err.message)
-      assert.is_nil(err.code)
-      assert.is_nil(err.errors)
-      assert.matches("^" .. RAY .. "$", err.ray)
-      assert.equal("permission", create("html/403").kind)
-      assert.equal("rate_limit", create("html/429").kind)
-    end)
-
-    it("with 200 is an invalid response that shows how it begins", function()
-      local err = create("html/200")
-      assert.same({ "invalid_response", 200 }, { err.kind, err.status })
-      assert.matches('it begins "200 | api.cloudflare.com Error 200', err.message, 1, true)
-    end)
-
-    it("without a byte says so", function()
-      assert.same({ "invalid_response", 200 }, { create("empty/200").kind, create("empty/200").status })
-      assert.matches("^the response is empty", create("empty/200").message)
-      assert.same({ "invalid_response", 204 }, { create("no_content").kind, create("no_content").status })
-      assert.equal("HTTP 503; try again later; support asks for the ray", create("empty/503").message)
-    end)
-
     it("shows a part of a long page only", function()
       local err = create(stand_in:raw("page", "<p>" .. ("word "):rep(100000) .. "</p>", "text/html", 500))
       assert.equal("server", err.kind)
       assert.is_true(#err.message < 300)
-    end)
-
-    it("has a redirect for what it is, and does not follow it", function()
-      for _, status in ipairs { 301, 302, 307, 308 } do
-        stand_in:reset()
-        local err = create("redirect/" .. status)
-        assert.same({ "invalid_response", status }, { err.kind, err.status })
-        assert.matches(("^HTTP %d: redirected to \"https://127"):format(status), err.message)
-        assert.matches("which is not followed with credentials; check base_url", err.message, 1, true)
-        assert.equal(1, #stand_in:requests())
-      end
     end)
 
     it("whose errors are of wrong types does without them", function()

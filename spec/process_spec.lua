@@ -159,20 +159,6 @@ describe("a process", function()
     ]]
   end)
 
-  it("takes little memory for many small elements", function()
-    if (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
-      return pending("a sanitizer keeps what is freed")
-    end
-    stand_in:raw("tiny", '{"success":true,"result":[{"target":"192.0.2.1","colos":[' .. ("1,"):rep(1000000) .. "1]}]}")
-    ends_well([[
-      local result, err = traceroute.create(account, "192.0.2.1", options(at(HTTPS, "raw/tiny")))
-      assert(err.kind == "invalid_response", err)
-      local peak = tonumber(io.open("/proc/self/status"):read("*a"):match("VmHWM:%s*(%d+)"))
-      assert(peak < 150000, peak .. " kB")
-      print "fine"
-    ]])
-  end)
-
   if rawget(_G, "jit") then
     -- Hooks are not looked at in compiled traces: the loop that waits must not become one.
     it("is interrupted also once the loop that waits is hot", function()

@@ -214,12 +214,6 @@ describe("a response", function()
     assert.same({ "b.example", "a.example", "uninvited.example" }, names(result))
   end)
 
-  it("takes an answer whose content type denies it", function()
-    local result, err = create("text_plain", "1.1.1.1")
-    assert.is_nil(err)
-    assert.equal(1, #result)
-  end)
-
   describe("is told of by info:", function()
     it("each request's targets, status, ray, tries, time, bytes and messages", function()
       local targets = many(12)
@@ -352,6 +346,47 @@ describe("a response", function()
       assert.equal("1.1.1.1", twice[1].target)
       assert.is_true(#once[1].colos >= 1)
       assert.equal(#once[1].colos, #twice[1].colos)
+    end)
+
+    -- { target, colo … } … -> the text of an answer that is not closed
+    local function open_answer(list)
+      local results = {}
+      for i, entry in ipairs(list) do
+        local colos = {}
+        for k = 2, #entry do
+          colos[k - 1] = entry[k] == "" and '{"error":"no name"}' or ('{"colo":{"name":"%s"}}'):format(entry[k])
+        end
+        results[i] = ('{"target":"%s","colos":[%s]}'):format(entry[1], table.concat(colos, ","))
+      end
+      return '{"success":true,"result":[' .. table.concat(results, ",")
+    end
+
+    -- What create made of that, in the same form.
+    local function outline(result)
+      local list = {}
+      for i, entry in ipairs(result) do
+        list[i] = { entry.target }
+        for k, colo in ipairs(entry.colos) do
+          list[i][k + 1] = colo.colo and colo.colo.name or ""
+        end
+      end
+      return list
+    end
+
+    it("joins what its tries brought: by target, however spelt, and by colo", function()
+      local first, second = stand_in:key(), stand_in:key()
+      stand_in:raw(first, open_answer {
+        { "b.example", "x" }, { "a.example", "x", "y" }, { "A.Example.", "y", "z", "" }, { "b.example", "y", "x" },
+        { "d.example", "x" }, { "a.example\\u0000", "q" },
+      })
+      stand_in:raw(second, open_answer { { "c.example", "x", "x" }, { "A.EXAMPLE", "w", "x" }, { "c.example", "w" } })
+      local result, err = create(("cut_raw/%s/%s"):format(first, second), { "a.example", "b.example", "c.example" },
+        { retries = 1 })
+      assert.same({ "connection", 2 }, { err.kind, err.attempts })
+      assert.same({
+        { "A.EXAMPLE", "w", "x", "y", "z", "" }, { "b.example", "x", "y" }, { "c.example", "x", "x" },
+        { "c.example", "w" }, { "d.example", "x" }, { "a.example\0", "q" },
+      }, outline(result))
     end)
 
     it("is whole when a later try brings all of it", function()

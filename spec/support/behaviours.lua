@@ -283,14 +283,6 @@ function behaviours.ray(args, request)
   service.answer(request)
 end
 
--- text_plain: ok, but the content type denies that it is JSON.
-function behaviours.text_plain(_, request)
-  local asked = service.accept(request)
-  if asked then
-    service.send(200, service.envelope(traces.result(asked)), "text/plain")
-  end
-end
-
 function behaviours.no_content()
   ngx.status = 204
 end

@@ -10,15 +10,21 @@ function encodings.gzip(_, request)
   service.answer(request)
 end
 
--- gzip_bomb/<MB>: that much white space, about a thousandth of it on the wire; then the published example.
-function encodings.gzip_bomb(args)
+-- space/<MB>[/<status>]: that much white space, then the published example. gzip_bomb/<MB>[/<status>]: the same,
+-- about a thousandth of it on the wire.
+function encodings.space(args)
   local space = (" "):rep(1048576)
+  ngx.status = tonumber(args[2] or 200)
   for _ = 1, tonumber(args[1]) do
     ngx.print(space)
-    ngx.flush(true)
+    if not ngx.flush(true) then
+      return ngx.exit(ngx.ERROR)
+    end
   end
   ngx.print(service.PUBLISHED)
 end
+
+encodings.gzip_bomb = encodings.space
 
 -- br: ok in brotli's format, as one stored block (RFC 7932, 9.2), whatever the client accepts.
 function encodings.br(_, request)

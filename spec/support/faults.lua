@@ -31,6 +31,14 @@ local function sleep(milliseconds)
   ngx.sleep(tonumber(milliseconds) / 1000)
 end
 
+-- What a spec wrote with server:raw(name, …).
+local function written(name)
+  local file = assert(io.open(ngx.config.prefix() .. "raw/" .. name, "rb"))
+  local body = file:read("*a")
+  file:close()
+  return body
+end
+
 -- slow/<ms>: ok, after that long. slow_target/<target>/<ms>: only when the target is among those asked for.
 function faults.slow(args, request)
   sleep(args[1])
@@ -96,6 +104,16 @@ function faults.cut_chunked(args, request)
   cut(args, request, true)
 end
 
+-- cut_raw/<name>[/<name>…]: the body that a spec wrote with server:raw(name, …), broken off after its last byte;
+-- of several the first one first, and the last one from then on.
+function faults.cut_raw(args)
+  local count = ngx.shared.counters:incr("cut_raw/" .. table.concat(args, "/"), 1, 0)
+  ngx.header.content_type = "application/json"
+  ngx.print(written(args[math.min(count, #args)]))
+  ngx.flush(true)
+  ngx.exit(ngx.ERROR)
+end
+
 -- close: ends the connection without an answer. reset: the same by a TCP reset.
 function faults.close()
   ngx.exit(444)
@@ -128,18 +146,39 @@ function faults.early_hints(_, request)
   end
 end
 
--- not_http: a line of another protocol.
-function faults.not_http()
-  bytes("SSH-2.0-elsewhere\r\n")
+-- bytes/<name>: what a spec wrote with server:raw(name, …), instead of an HTTP answer. reset_bytes/<name> ends it
+-- by a TCP reset, stall_bytes/<name> with silence; drip_bytes/<name>/<ms> pauses after each byte, and
+-- endless_bytes/<name> says the same over and over.
+function faults.bytes(args)
+  bytes(written(args[1]))
 end
 
--- bad_length: a Content-Length that is no number. bad_chunk: a chunk size that is none.
-function faults.bad_length()
-  bytes("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: many\r\n\r\n{}")
+faults.reset_bytes = faults.bytes
+
+function faults.stall_bytes(args)
+  local socket = assert(ngx.req.socket(true))
+  assert(socket:send(written(args[1])))
+  socket:settimeout(FOREVER * 1000)
+  socket:receive(1)
+  ngx.exit(444)
 end
 
-function faults.bad_chunk()
-  bytes("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n")
+function faults.drip_bytes(args)
+  local socket, all = assert(ngx.req.socket(true)), written(args[1])
+  for i = 1, #all do
+    if not socket:send(all:sub(i, i)) then
+      break
+    end
+    sleep(args[2])
+  end
+  ngx.exit(444)
+end
+
+function faults.endless_bytes(args)
+  local socket, all = assert(ngx.req.socket(true)), written(args[1])
+  while socket:send(all) do -- luacheck: ignore 542
+  end
+  ngx.exit(444)
 end
 
 return faults

@@ -76,6 +76,15 @@ function host.write(path, text)
   assert(file:close())
 end
 
+-- The Lua that runs this.
+function host.interpreter()
+  local first = 0
+  while arg[first - 1] do
+    first = first - 1
+  end
+  return arg[first]
+end
+
 function host.private_directory(name)
   local parent = os.getenv("TMPDIR") or "/tmp"
   return assert(uv.fs_mkdtemp(parent .. "/" .. name .. ".XXXXXX"))

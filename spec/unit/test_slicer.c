@@ -578,6 +578,52 @@ static void test_mend_keeps(void **state) {
   tr_slicer_cleanup(&s);
 }
 
+/* Feeds `text`, then `values` zeros with commas between, then `tail`, each in pieces of `step`
+** bytes; the fault, and in *slices how many there were. */
+static enum tr_slicer_fault feed_values(const char *head, size_t values, const char *tail,
+                                        size_t step, unsigned *slices) {
+  size_t zeros = 2 * values - 1, length = strlen(head) + zeros + strlen(tail), used;
+  char *text = malloc(length + 1), *end = text;
+  assert_non_null(text);
+  end += sprintf(end, "%s", head);
+  for (size_t i = 0; i < zeros; i++)
+    *end++ = i % 2 ? ',' : '0';
+  (void)sprintf(end, "%s", tail);
+  struct tr_slicer s;
+  tr_slicer_init(&s, NO_LIMIT);
+  *slices = 0;
+  for (size_t at = 0; at < length && s.fault == TR_SLICER_FINE; at += used)
+    *slices += tr_slicer_feed(&s, text + at, length - at < step ? length - at : step, &used) ==
+               TR_SLICER_SLICE;
+  enum tr_slicer_fault fault = tr_slicer_finish(&s);
+  tr_slicer_cleanup(&s);
+  free(text);
+  return fault;
+}
+
+/* The envelope and each slice may have so many values, names not counted. */
+static void test_values(void **state) {
+  (void)state;
+  static const size_t steps[] = {1, 1000, (size_t)1 << 20};
+  const size_t most = TR_SLICER_VALUES_MAX;
+  unsigned slices;
+  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+    size_t step = steps[i];
+    assert_int_equal(feed_values("{\"a\":[", most - 2, "]}", step, &slices), TR_SLICER_FINE);
+    assert_int_equal(feed_values("{\"a\":[", most - 1, "]}", step, &slices), TR_SLICER_FULL);
+    static const char colos[] = "{\"result\":[{\"colos\":["; /* four values */
+    assert_int_equal(feed_values(colos, most - 4, "]}]}", step, &slices), TR_SLICER_FINE);
+    assert_int_equal(slices, most - 4);
+    assert_int_equal(feed_values(colos, most - 3, "]}]}", step, &slices), TR_SLICER_FULL);
+    assert_int_equal(slices, most - 4);
+    static const char nodes[] = "{\"result\":[{\"colos\":[[1,{\"a\":[2]}],[";
+    assert_int_equal(feed_values(nodes, most, "],[3]]}]}", step, &slices), TR_SLICER_FINE);
+    assert_int_equal(slices, 3);
+    assert_int_equal(feed_values(nodes, most + 1, "],[3]]}]}", step, &slices), TR_SLICER_FULL);
+    assert_int_equal(slices, 1);
+  }
+}
+
 /* Feeds the text while requests for memory fail. Answers whether one did. */
 static int starved(const char *text, size_t length, size_t step, long from, long to) {
   static struct outcome o;
@@ -642,6 +688,7 @@ int main(void) {
       cmocka_unit_test(test_bytes_in_strings),
       cmocka_unit_test(test_depth),
       cmocka_unit_test(test_limit),
+      cmocka_unit_test(test_values),
       cmocka_unit_test(test_take),
       cmocka_unit_test(test_mend_everywhere),
       cmocka_unit_test(test_mend_exactly),

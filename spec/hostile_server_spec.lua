@@ -1,0 +1,90 @@
+-- What a hostile server can do to a call, case by case: each has the exact kind of error, delivers what arrived
+-- whole, ends in time and shows no token. The cases are in spec/hostile/, how one is run in
+-- spec/support/hostile_server.lua. Each field of the response in each wrong type, arrays as objects and objects as
+-- arrays among them, is schema_spec.lua's.
+
+local hostile = require "spec.support.hostile_server"
+local host = require "spec.support.host"
+local server = require "spec.support.server"
+
+describe("a hostile server", function()
+  local stand_in
+
+  setup(function()
+    stand_in = server.get()
+  end)
+
+  for _, case in ipairs(hostile.cases()) do
+    it(("with %s: %s"):format(case.room, case[1]), function()
+      assert.same(hostile.run(stand_in, case))
+    end)
+  end
+
+  -- All cases in one process of its own, the quick ones over and over, which then lets its connections go.
+  it("leaves no descriptor, and no memory that grows", function()
+    local directory = host.private_directory("traceroute-hostile")
+    host.write(directory .. "/all.lua", ("package.path, package.cpath = %q, %q\n"):format(package.path, package.cpath)
+      .. [[
+        require("spec.support.host").clean_environment()
+        local hostile, server = require "spec.support.hostile_server", require "spec.support.server"
+        local uv = require "luv"
+        local cases, stand_in = hostile.cases(), server.start()
+
+        local function descriptors()
+          local list, scan = {}, assert(uv.fs_scandir("/proc/self/fd"))
+          for name in function() return uv.fs_scandir_next(scan) end do
+            list[#list + 1] = uv.fs_readlink("/proc/self/fd/" .. name)
+          end
+          table.sort(list)
+          return table.concat(list, "\n")
+        end
+        local function let_go()
+          debug.getregistry()["traceroute.reactor"] = nil
+          collectgarbage()
+          collectgarbage()
+        end
+        local function memory()
+          collectgarbage()
+          collectgarbage()
+          local text = io.open("/proc/self/status"):read("*a")
+          return text:match "VmRSS:%s*(%d+)", collectgarbage "count", text:match "VmHWM:%s*(%d+)"
+        end
+        local quick = {}
+        local function round(list)
+          for _, case in ipairs(list) do
+            local begun = uv.hrtime()
+            hostile.run(stand_in, case)
+            quick[#quick + 1] = list == cases and uv.hrtime() - begun < 1e8 and case or nil
+          end
+        end
+
+        hostile.run(stand_in, { at = "ok" }) -- whatever libraries open once
+        let_go()
+        local before = descriptors()
+        round(cases)
+        for _ = 1, 3 do
+          round(quick)
+        end
+        local resident, held = memory()
+        for _ = 1, 3 do
+          round(quick)
+        end
+        local resident_after, held_after, peak = memory()
+        let_go()
+        local after = descriptors()
+        assert(before == after, "before:\n" .. before .. "\nafter:\n" .. after)
+        stand_in:stop()
+        print(resident_after - resident, held_after - held, peak)
+      ]])
+    local output = host.run(("timeout 300 %s %s 2>&1"):format(host.quote(host.interpreter()),
+      host.quote(directory .. "/all.lua")))
+    host.remove(directory)
+    local grown, more, peak = output:match("^(%-?%d+)%s+(%-?[%d.e-]+)%s+(%d+)\n$")
+    assert.is_truthy(grown, output)
+    assert.is_true(tonumber(more) < 256, output)
+    if not (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then -- which keeps what was freed
+      assert.is_true(tonumber(grown) < 4096, output)
+      assert.is_true(tonumber(peak) < 150000, output)
+    end
+  end)
+end)
