@@ -108,6 +108,12 @@ function conf.modules()
   return table.concat(lines, "\n")
 end
 
+-- The Lua text that has `make coverage` count lines, where nginx runs the module.
+function conf.coverage()
+  local notes = os.getenv("TRACEROUTE_COVERAGE")
+  return notes and ("assert(loadfile(%q))(%q)"):format(host.root() .. "/spec/support/coverage.lua", notes) or ""
+end
+
 -- ports: listener name -> port; bare: the behaviour of a URL that names none. Returns the text of nginx.conf.
 function conf.text(ports, workers, bare)
   local servers, six = {}, host.has_ipv6()

@@ -48,6 +48,7 @@ $LOCATIONS
 
 local READY = [[
   init_worker_by_lua_block {
+    $COVERAGE
     if ngx.worker.id() == 0 then
       local fifo = io.open("$DIRECTORY/ready", "w")
       fifo:write("ready\n")
@@ -78,6 +79,7 @@ local function try(options)
     BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
     PORT = tostring(port),
     HTTP = (options.http or "") .. fill(READY, {
+      COVERAGE = conf.coverage(),
       DIRECTORY = directory,
       INIT_WORKER = options.init_worker or "",
     }),
