@@ -43,12 +43,22 @@ local function puc_lines(path)
   return lines
 end
 
+-- Lines that close what was begun, where a jump may be that never runs by itself.
+local function closing_lines(path)
+  local closing, number = {}, 0
+  for text in io.lines(path) do
+    number = number + 1
+    closing[number] = text:find("^%s*end[%s)},;]*$") or text:find("^%s*[)}][%s)},;]*$")
+  end
+  return closing
+end
+
 -- A line counts when both Luas have code there: each puts what it folds or finishes on a line of its own choice.
 local function lines_with_code(path)
-  local puc, both = puc_lines(path), {}
+  local puc, closing, both = puc_lines(path), closing_lines(path), {}
   for number in output("luajit - " .. path .. " <<'END'\n" .. LUAJIT_LINES .. "END"):gmatch("%d+") do
     local line = tonumber(number)
-    both[line] = puc[line] and 0 or nil
+    both[line] = puc[line] and not closing[line] and 0 or nil
   end
   return both
 end

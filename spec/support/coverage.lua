@@ -2,12 +2,13 @@
 -- argument where there is no environment. Runs before anything else does: LUA_INIT names it to interpreters,
 -- conf.lua to nginx. Knows nothing of what is made of the lines: .ci/coverage.lua does.
 --
--- A line is written as soon as it runs, so that a process may end however it likes.
+-- A line is written as soon as it runs, so that a process may end however it likes, and the file is not kept open:
+-- specs count descriptors, use them up, and close the standard ones. What cannot be noted then is when it runs again.
 
-local notes = assert(io.open(... or os.getenv("TRACEROUTE_COVERAGE"), "a"))
-notes:setvbuf("line")
+local notes = ... or os.getenv("TRACEROUTE_COVERAGE")
+assert(io.open(notes, "a")):close()
 
-local getinfo, sethook = debug.getinfo, debug.sethook
+local getinfo, sethook, open = debug.getinfo, debug.sethook, io.open
 -- By source: the lines noted, or false where the source is none of ours.
 local seen = {}
 
@@ -19,9 +20,11 @@ local function note(_, line)
     lines = path and { path = path } or false
     seen[source] = lines
   end
-  if lines and not lines[line] then
+  local file = lines and not lines[line] and open(notes, "a")
+  if file then
     lines[line] = true
-    notes:write(lines.path, ":", line, "\n")
+    file:write(lines.path, ":", line, "\n")
+    file:close()
   end
 end
 
