@@ -98,6 +98,16 @@ local LOCATIONS = [[
     content_by_lua_block { ngx.print("-") }
     log_by_lua_block { ngx.shared.outcomes:set("log", require("spec.support.caller").outcome()) }
   }
+  location = /log_waits {
+    content_by_lua_block {
+      ngx.ctx.job = require("traceroute").start("account", require("spec.support.caller").query())
+    }
+    log_by_lua_block {
+      local _, err = require("traceroute").wait(ngx.ctx.job)
+      ngx.ctx.job:cancel()
+      ngx.shared.outcomes:set("log_waits", require("cjson").encode { kind = err.kind, message = err.message })
+    }
+  }
   location = /outcome {
     content_by_lua_block { ngx.print(ngx.shared.outcomes:get(ngx.var.arg_of) or "") }
   }
@@ -106,12 +116,11 @@ local LOCATIONS = [[
   }
 ]]
 
-local HTTP = [[
-  lua_shared_dict outcomes 1m;
-  init_by_lua_block {
-    local result, err = require("traceroute").create("account", "one.example", { token = "secret" })
-    ngx.shared.outcomes:set("init", require("cjson").encode { result = result, kind = err.kind, message = err.message })
-  }
+local HTTP = "lua_shared_dict outcomes 1m;"
+
+local INIT = [[
+  local result, err = require("traceroute").create("account", "one.example", { token = "secret" })
+  ngx.shared.outcomes:set("init", require("cjson").encode { result = result, kind = err.kind, message = err.message })
 ]]
 
 local INIT_WORKER = [[
@@ -133,7 +142,7 @@ describe("inside nginx", function()
 
   setup(function()
     stand_in = server.get()
-    nginx = worker.start { locations = LOCATIONS, http = HTTP, init_worker = INIT_WORKER }
+    nginx = worker.start { locations = LOCATIONS, http = HTTP, init = INIT, init_worker = INIT_WORKER }
   end)
 
   teardown(function()
@@ -279,6 +288,13 @@ describe("inside nginx", function()
     end
   end)
 
+  it("refuses to wait there for a job that was started elsewhere", function()
+    nginx:get(path("/log_waits", "hang"))
+    local outcome = outcome_of("log_waits")
+    assert.equal("invalid_request", outcome.kind)
+    assert.equal("the phase log of nginx cannot wait; use ngx.timer.at(0, …)", outcome.message)
+  end)
+
   it("refuses init_by_lua and init_worker_by_lua", function()
     local outcome = outcome_of("init")
     assert.equal("invalid_request", outcome.kind)
@@ -295,7 +311,8 @@ describe("inside an nginx of two workers", function()
     local nginx = worker.start {
       workers = 2,
       locations = LOCATIONS,
-      http = [[lua_shared_dict outcomes 1m; init_by_lua_block { require "spec.support.caller" }]],
+      http = HTTP,
+      init = [[require "spec.support.caller"]],
     }
     finally(function()
       nginx:stop()

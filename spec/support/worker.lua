@@ -47,8 +47,8 @@ $LOCATIONS
 ]]
 
 local READY = [[
+  init_by_lua_block { $COVERAGE $INIT }
   init_worker_by_lua_block {
-    $COVERAGE
     if ngx.worker.id() == 0 then
       local fifo = io.open("$DIRECTORY/ready", "w")
       fifo:write("ready\n")
@@ -80,6 +80,7 @@ local function try(options)
     PORT = tostring(port),
     HTTP = (options.http or "") .. fill(READY, {
       COVERAGE = conf.coverage(),
+      INIT = options.init or "",
       DIRECTORY = directory,
       INIT_WORKER = options.init_worker or "",
     }),
@@ -94,7 +95,8 @@ local function try(options)
   return setmetatable({ directory = directory, port = port, process = running }, Worker)
 end
 
---- options: locations, http (directives of that level), main (of the top level), init_worker (Lua), workers, user,
+--- options: locations, http (directives of that level), main (of the top level), init and init_worker (Lua),
+--- workers, user,
 --- connections and descriptors (of a worker: 8192, 16384), under (words before nginx, such as valgrind's).
 function worker.start(options)
   local why
