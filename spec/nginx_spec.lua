@@ -116,11 +116,12 @@ local LOCATIONS = [[
   }
 ]]
 
-local HTTP = "lua_shared_dict outcomes 1m;"
-
-local INIT = [[
-  local result, err = require("traceroute").create("account", "one.example", { token = "secret" })
-  ngx.shared.outcomes:set("init", require("cjson").encode { result = result, kind = err.kind, message = err.message })
+local HTTP = [[
+  lua_shared_dict outcomes 1m;
+  init_by_lua_block {
+    local result, err = require("traceroute").create("account", "one.example", { token = "secret" })
+    ngx.shared.outcomes:set("init", require("cjson").encode { result = result, kind = err.kind, message = err.message })
+  }
 ]]
 
 local INIT_WORKER = [[
@@ -142,7 +143,7 @@ describe("inside nginx", function()
 
   setup(function()
     stand_in = server.get()
-    nginx = worker.start { locations = LOCATIONS, http = HTTP, init = INIT, init_worker = INIT_WORKER }
+    nginx = worker.start { locations = LOCATIONS, http = HTTP, init_worker = INIT_WORKER }
   end)
 
   teardown(function()
@@ -311,8 +312,7 @@ describe("inside an nginx of two workers", function()
     local nginx = worker.start {
       workers = 2,
       locations = LOCATIONS,
-      http = HTTP,
-      init = [[require "spec.support.caller"]],
+      http = [[lua_shared_dict outcomes 1m; init_by_lua_block { require "spec.support.caller" }]],
     }
     finally(function()
       nginx:stop()

@@ -332,8 +332,10 @@ describe("a process", function()
         local pid = ffi.C.fork()
         if pid == 0 then
           local done, err = job:step(1)
+          local fd, why = job:fd()
           job:cancel()
-          local good = done == nil and err.kind == "cancelled" and traceroute.create(account, "192.0.2.1", ok)
+          local good = done == nil and err.kind == "cancelled" and not fd and why.kind == "cancelled"
+            and traceroute.create(account, "192.0.2.1", ok)
           job = nil
           collectgarbage()
           os.exit(good and traceroute.create(account, "192.0.2.1", ok) and 0 or 1)
@@ -352,6 +354,47 @@ describe("a process", function()
       assert.not_equal(list[1].connection, list[3].connection)
       assert.equal(list[3].connection, list[4].connection)
       assert.equal(list[1].connection, list[5].connection)
+    end)
+
+    it("forks: the child has a thread and a doorbell of its own, and rings nobody else's", function()
+      ends_well([[
+        local ffi, core = require "ffi", require "traceroute.core"
+        ffi.cdef "int fork(void); int waitpid(int, int *, int);"
+        local function start(how)
+          local job = assert(core.start_in_thread(account, "192.0.2.1", options(at(HTTPS, how))))
+          job:send()
+          return job, job:doorbell()
+        end
+        -- Waits at the doorbell as nginx does.
+        local function is_rung(path, number)
+          local uv, heard = require "luv"
+          local pipe = uv.new_pipe(false)
+          pipe:connect(path, function(err)
+            assert(not err, err)
+            pipe:write(number .. "\n")
+            pipe:read_start(function(_, data) heard = data pipe:close() end)
+          end)
+          uv.run()
+          return heard ~= nil
+        end
+        local function good(job)
+          while not job:step(1) do end
+          return job:result()
+        end
+        assert(good((start "ok")))
+        local job, path, number = start "slow/300"
+        local pid = ffi.C.fork()
+        if pid == 0 then
+          local done = job:step(1)
+          local mine, its, own = start "slow/100"
+          os.exit(done == nil and is_rung(its, own) and good(mine) and 0 or 1)
+        end
+        local status = ffi.new "int[1]"
+        ffi.C.waitpid(pid, status, 0)
+        assert(status[0] == 0)
+        assert(is_rung(path, number) and good(job))
+        print "fine"
+      ]])
     end)
   end
 

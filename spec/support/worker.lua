@@ -47,7 +47,6 @@ $LOCATIONS
 ]]
 
 local READY = [[
-  init_by_lua_block { $COVERAGE $INIT }
   init_worker_by_lua_block {
     if ngx.worker.id() == 0 then
       local fifo = io.open("$DIRECTORY/ready", "w")
@@ -78,9 +77,7 @@ local function try(options)
     ROOT = host.root(),
     BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
     PORT = tostring(port),
-    HTTP = (options.http or "") .. fill(READY, {
-      COVERAGE = conf.coverage(),
-      INIT = options.init or "",
+    HTTP = conf.counting(options.http or "") .. fill(READY, {
       DIRECTORY = directory,
       INIT_WORKER = options.init_worker or "",
     }),
@@ -95,8 +92,7 @@ local function try(options)
   return setmetatable({ directory = directory, port = port, process = running }, Worker)
 end
 
---- options: locations, http (directives of that level), main (of the top level), init and init_worker (Lua),
---- workers, user,
+--- options: locations, http (directives of that level), main (of the top level), init_worker (Lua), workers, user,
 --- connections and descriptors (of a worker: 8192, 16384), under (words before nginx, such as valgrind's).
 function worker.start(options)
   local why
