@@ -100,7 +100,7 @@ $(OUT)/fuzz/%.o: spec/fuzz/%.c $(OUT)/flags
 
 FUZZ_LIBS := $(LUA_LIBS) $(CURL_LIBS) $(CARES_LIBS) -lm -ldl
 $(OUT)/fuzz/replay_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/replay.o $(OUT)/fuzz/rooms.a
-	$(say)$(CC) -pthread $(SANITIZERS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
+	$(say)$(CC) -pthread $(SANITIZERS) $(CFLAGS) $(COUNTERS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
 
 $(OUT)/fuzz/fuzz_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/rooms.a
 	$(say)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
