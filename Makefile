@@ -4,6 +4,7 @@
 #   make CC=clang CFLAGS=-O3  CPPFLAGS, CFLAGS and LDFLAGS come on top of what the sources need
 #   make V=1                  shows each command
 #   make SANITIZE=1           with the address and undefined behaviour sanitizers
+#   make COVERAGE=1           counting the lines that run, as 'make coverage' does
 #
 # Each Lua has its own directory under build/, so that none meets another's objects; so has each compiler
 # other than gcc. DWARF 4 is what valgrind reads.
@@ -25,7 +26,8 @@ CURL_ROOMS   := exchange reactor url
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
 FUZZERS := slicer usual response headers pace request replies dns target message
 
-OUT           := build/$(notdir $(LUA))$(patsubst %,-%,$(filter-out cc gcc,$(notdir $(CC))))$(if $(SANITIZE),-sanitize)
+OUT           := build/$(notdir $(LUA))$(patsubst %,-%,$(filter-out cc gcc,$(notdir $(CC))))
+OUT           := $(OUT)$(if $(SANITIZE),-sanitize)$(if $(COVERAGE),-coverage)
 CORE          := $(OUT)/traceroute/core.so
 SOURCES       := $(wildcard csrc/*.c)
 OBJECTS       := $(SOURCES:%.c=$(OUT)/%.o)
@@ -46,10 +48,11 @@ CMOCKA      := $(or $(shell $(PKG_CONFIG) --cflags --libs cmocka 2>/dev/null),-l
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 SANITIZERS := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined \
   -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+COUNTERS := $(if $(COVERAGE),-O0 --coverage -fprofile-update=atomic)
 COMPILE := $(CC) -std=c99 -D_GNU_SOURCE $(CPPFLAGS) -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
-  $(SANITIZERS) $(CURL_CFLAGS) $(CFLAGS)
+  $(SANITIZERS) $(CURL_CFLAGS) $(CFLAGS) $(COUNTERS)
 # nodelete: libcurl and the core's thread outlive the Lua state that loaded them.
-LINK := $(CC) -shared -pthread -Wl,-z,nodelete -Wl,-z,relro,-z,now $(SANITIZERS) $(CFLAGS) $(LDFLAGS)
+LINK := $(CC) -shared -pthread -Wl,-z,nodelete -Wl,-z,relro,-z,now $(SANITIZERS) $(CFLAGS) $(COUNTERS) $(LDFLAGS)
 
 quote   = '$(subst ','\'',$1)'
 submake = $(MAKE) --no-print-directory
@@ -97,7 +100,7 @@ $(OUT)/fuzz/%.o: spec/fuzz/%.c $(OUT)/flags
 
 FUZZ_LIBS := $(LUA_LIBS) $(CURL_LIBS) $(CARES_LIBS) -lm -ldl
 $(OUT)/fuzz/replay_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/replay.o $(OUT)/fuzz/rooms.a
-	$(say)$(CC) -pthread $(SANITIZERS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
+	$(say)$(CC) -pthread $(SANITIZERS) $(CFLAGS) $(COUNTERS) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
 
 $(OUT)/fuzz/fuzz_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/rooms.a
 	$(say)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
@@ -147,6 +150,11 @@ test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= S
 matrix: ## the whole suite on every Lua, by gcc and by clang, two at a time
 	@.ci/deps matrix
 	@.ci/matrix '$(MAKE) --no-print-directory' gcc clang -- lua5.1 lua5.2 lua5.3 lua5.4 luajit
+
+coverage: ## which lines of csrc/ and lua/ the tests reach, and which they do not; SPEC=
+	@.ci/deps test
+	@MAKE='$(submake)' LUA_FILES='$(filter-out lua/traceroute/meta.lua,$(LUA_FILES))' FUZZERS='$(FUZZERS)' \
+	  SPEC='$(SPEC)' .ci/coverage
 
 # The Node SDK comes from npm's registry; the programs compared run with what the module was built with.
 NODE_SDK := build/npm/node_modules/cloudflare
@@ -288,7 +296,6 @@ help: ## this list
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: build env deps demo test matrix soak bench bench-nginx bench-probe fuzz fuzzers unit objects lint \
-  $(LINTS:%=lint-%) install \
-  install-command uninstall clean help FORCE
+.PHONY: build env deps demo test matrix coverage soak bench bench-nginx bench-probe fuzz fuzzers unit \
+  objects lint $(LINTS:%=lint-%) install install-command uninstall clean help FORCE
 .DELETE_ON_ERROR:

@@ -142,6 +142,13 @@ describe("cf-traceroute", function()
     end
     assert.equal(0, cli.main({ "a.example" }, watched))
     assert.equal("\r1 of 2 requests, 7 paths\27[K\r\27[K", watched.errors)
+    watched.errors = ""
+    watched.traceroute.probe = function(_, opts)
+      opts.on_progress { targets = 3, targets_done = 2 }
+      return result()
+    end
+    assert.equal(0, cli.main({ "a.example", "--here" }, watched))
+    assert.equal("\r2 of 3 targets\27[K\r\27[K", watched.errors)
     local _, m = run("a.example", GOOD)
     assert.is_nil(m.calls[1][4].on_progress)
     _, m = run("a.example --quiet", { answers = GOOD.answers, terminal = { [2] = true } })
@@ -446,6 +453,34 @@ describe("cf-traceroute as a program", function()
     assert.equal(0, status, output)
     assert.equal(4, select(2, output:gsub("%.example from %w+: equal\n", "")))
     host.remove(directory)
+  end)
+
+  it("ends quietly when it is interrupted, with the status that shells give", function()
+    local stand_in = server.get()
+    stand_in:reset()
+    -- A shell's child in the background ignores interrupts: env gives it back the default.
+    local pipe = io.popen(("echo $$; CLOUDFLARE_API_TOKEN=secret-token timeout -s KILL 30 env --default-signal=INT %s "
+      .. "%s one.example --account %s --base-url %s --ca-file %s --save %s 2>&1; echo status $?"):format(
+      interpreter, host.root() .. "/lua/traceroute/cli/main.lua", stand_in.account, host.quote(stand_in:url "hang"),
+      host.quote(stand_in.ca_file), host.quote("/nonexistent/never written")))
+    local shell = pipe:read("*l")
+    assert.is_table(stand_in:await(function(list)
+      return #list == 1
+    end))
+    host.run(("kill -INT $(pgrep -P $(pgrep -P %s))"):format(shell)) -- timeout's child
+    local said = pipe:read("*a")
+    pipe:close()
+    assert.equal("\nstatus 130\n", said)
+  end)
+
+  it("says so when the module does not load", function()
+    for _, words in ipairs { "one.example", "--version", "--dry-run one.example" } do
+      local output, status = host.run(("%s -e %s %s %s 2>&1"):format(interpreter,
+        host.quote("package.preload['traceroute.core'] = function() error('the core is missing', 0) end"),
+        host.root() .. "/lua/traceroute/cli/main.lua", words))
+      assert.equal(3, status, output)
+      assert.matches("^cf%-traceroute: the module does not load: the core is missing\n", output)
+    end
   end)
 
   it("says what the service said, without the token", function()

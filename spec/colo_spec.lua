@@ -594,6 +594,77 @@ describe("a colo's limits", function()
   end)
 end)
 
+describe("a colo in which something breaks", function()
+  local here, stand_in
+
+  setup(function()
+    stand_in = server.get()
+    here = colo.start {
+      config = config(OPEN
+        .. 'log = function(entry) ngx.log(ngx.NOTICE, entry.status, " ", entry.outcome) error "full" end, '
+        .. "neighbours = {" .. neighbour("den01", stand_in:url("ok"), stand_in.ca_file) .. "}"),
+      -- Faults as only a mistake in the module could make them.
+      locations = [[
+        location ~ ^/client/v4/accounts/early/ {
+          content_by_lua_block {
+            local calls = { take = function() error "broken on purpose" end }
+            setmetatable({ calls = calls }, { __index = here }):serve()
+          }
+        }
+        location ~ ^/client/v4/accounts/late/ {
+          content_by_lua_block {
+            local gather = require "traceroute.colo.gather"
+            local run = gather.run
+            gather.run = function(_, _, deliver)
+              gather.run = run
+              deliver(1, { colo = { name = "ams01", city = "Amsterdam, NL" }, error = "", hops = {} })
+              error "broken on purpose"
+            end
+            here:serve()
+          }
+        }
+        location ~ ^/client/v4/accounts/neighbour/ {
+          content_by_lua_block {
+            local config = setmetatable({ neighbours = {
+              setmetatable({ name = "den01", city = "Denver" }, { __index = function() error "broken on purpose" end }),
+            } }, { __index = here.config })
+            setmetatable({ config = config }, { __index = here }):serve()
+          }
+        }
+      ]],
+    }
+  end)
+
+  teardown(function()
+    here:stop()
+  end)
+
+  it("answers what others found when one of them breaks", function()
+    local result, err, info = traceroute.create("neighbour", "127.0.0.1", {
+      base_url = here.base_url, ca_file = here.ca_file, token = "s3cret-one", retries = 0,
+      colos = { "ams01", "den01" } })
+    assert.is_nil(err)
+    assert.equal("", of_colo(result[1], "ams01").error)
+    assert.equal("Could not gather traceroute data: Code 4", of_colo(result[1], "den01").error)
+    assert.equal("127.0.0.1 from den01: could not be probed", info[1].messages[1].message)
+    assert.matches("traceroute: colo den01: [^\n]*broken on purpose", here:error_log())
+  end)
+
+  it("says so before the first byte, breaks the answer off behind it, and logs why", function()
+    local failure = assert_refused(500, 10500, here, { account = "early" })
+    assert.equal("internal error", failure.message)
+    local result, err = traceroute.create("late", { "127.0.0.1", "127.0.0.2" }, {
+      base_url = here.base_url, ca_file = here.ca_file, token = "s3cret-one", retries = 0 })
+    assert.equal("connection", err.kind)
+    assert.equal("ams01", result[1].colos[1].colo.name)
+    assert.same({ "127.0.0.1", "127.0.0.2" }, err.targets)
+    local log = here:error_log()
+    assert.equal(2, select(2, log:gsub("traceroute%.colo: [^\n]*broken on purpose", "")))
+    assert.equal(2, select(2, log:gsub(" 500 failed[^\n]*\n", "")))
+    assert.matches("traceroute%.colo: log: [^\n]*full", log)
+  end)
+end)
+
 describe("a colo's configuration", function()
   local configuration = require "traceroute.colo.configuration"
 
@@ -646,6 +717,11 @@ describe("a colo's configuration", function()
       { "credentials", { { token = "secret-token\n" } }, "credentials[1].token" },
       { "credentials", { { token = "a" }, { token = 5 } }, "credentials[2].token" },
       { "credentials", { { token = "secret-token", account = "a/b" } }, "credentials[1].account" },
+      { "credentials", { "secret-token" }, "credentials[1]", "table expected" },
+      { "credentials", { { email = "a@example.com", key = "secret-token\r" } }, "credentials[1]", "control character" },
+      { "neighbours", { with(NEIGHBOUR, "name", "two words") }, "neighbours[1].name", "letters" },
+      { "neighbours", { with(NEIGHBOUR, "account", "a/b") }, "neighbours[1].account", "letters" },
+      { "neighbours", { with(NEIGHBOUR, "ca_file", "/no\0where") }, "neighbours[1].ca_file" },
       { "neighbours", { with(NEIGHBOUR, "token", nil) }, "neighbours[1].token", "missing" },
       { "neighbours", { with(NEIGHBOUR, "base_url", "http://den.example") }, "neighbours[1].base_url", "https" },
       { "neighbours", { with(NEIGHBOUR, "name", "ams01") }, "neighbours[1].name", "another colo" },

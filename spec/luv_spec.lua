@@ -1,5 +1,6 @@
 -- Traceroutes inside a luv loop: many at once, none in the way of the loop's other work.
 
+local core = require "traceroute.core"
 local server = require "spec.support.server"
 local traceroute = require "traceroute.luv"
 local uv = require "luv"
@@ -45,6 +46,22 @@ describe("traceroutes in a luv loop", function()
     uv.run()
     assert.is_nil(result)
     assert.equal("permission", err.kind)
+  end)
+
+  it("may be stepped to the end without the loop", function()
+    local job = assert(core.start_in_thread(stand_in.account, "a.example", options("ok")))
+    job:send()
+    local steps = 0
+    while not job:step(10) do
+      steps = steps + 1
+    end
+    assert.is_true(steps < 100, "steps wait")
+    assert.equal("a.example", job:result()[1].target)
+    job = assert(core.start_in_thread(stand_in.account, "a.example", options("hang")))
+    job:send()
+    assert.is_false(job:step(0.01))
+    job:cancel()
+    assert.equal("cancelled", select(2, job:result()).kind)
   end)
 
   it("return an error at once for what cannot be sent, and never call back", function()

@@ -288,6 +288,11 @@ describe("what ends in nginx", function()
     assert.equal(2, cjson.decode((nginx:get(path("/call", "ok")))).colos)
   end)
 
+  it("finds another place for its socket when TMPDIR is longer than a socket's name can be", function()
+    start { main = "env TMPDIR=/tmp/" .. ("x"):rep(200) .. ";" }
+    assert.equal(2, cjson.decode((nginx:get(path("/call", "ok")))).colos)
+  end)
+
   it("works as www-data", function()
     local readable = "setpriv --reuid www-data --regid www-data --clear-groups test -r "
       .. host.quote(host.root() .. "/lua/traceroute/init.lua")

@@ -225,6 +225,19 @@ describe("many calls in one nginx", function()
       assert.equal(1, #stand_in:requests())
     end)
 
+    it("say so when a call is more than the quota ever gives", function()
+      start { http = "lua_shared_dict pace 1m;" }
+      local targets = {}
+      for i = 1, 11 do
+        targets[i] = ("t%d.example"):format(i)
+      end
+      local outcome = cjson.decode((nginx:get(path("/call", "ok", {
+        dict = "pace", quota = 1, retries = 0, targets = table.concat(targets, ",") }))))
+      assert.equal("invalid_request", outcome.kind)
+      assert.equal("more requests than the quota allows in five minutes; make several calls", outcome.message)
+      assert.same({}, stand_in:requests())
+    end)
+
     it("say so when there is no such dictionary", function()
       start {}
       local outcome = cjson.decode((nginx:get(call("ok"))))

@@ -98,6 +98,16 @@ local LOCATIONS = [[
     content_by_lua_block { ngx.print("-") }
     log_by_lua_block { ngx.shared.outcomes:set("log", require("spec.support.caller").outcome()) }
   }
+  location = /log_waits {
+    content_by_lua_block {
+      ngx.ctx.job = require("traceroute").start("account", require("spec.support.caller").query())
+    }
+    log_by_lua_block {
+      local _, err = require("traceroute").wait(ngx.ctx.job)
+      ngx.ctx.job:cancel()
+      ngx.shared.outcomes:set("log_waits", require("cjson").encode { kind = err.kind, message = err.message })
+    }
+  }
   location = /outcome {
     content_by_lua_block { ngx.print(ngx.shared.outcomes:get(ngx.var.arg_of) or "") }
   }
@@ -277,6 +287,13 @@ describe("inside nginx", function()
     for _, request in ipairs(stand_in:requests()) do
       assert.is_nil(request.uri:find("/echo_headers/", 1, true))
     end
+  end)
+
+  it("refuses to wait there for a job that was started elsewhere", function()
+    nginx:get(path("/log_waits", "hang"))
+    local outcome = outcome_of("log_waits")
+    assert.equal("invalid_request", outcome.kind)
+    assert.equal("the phase log of nginx cannot wait; use ngx.timer.at(0, …)", outcome.message)
   end)
 
   it("refuses init_by_lua and init_worker_by_lua", function()

@@ -237,6 +237,19 @@ describe("a probe", function()
     assert.is_true(turns > 1 and turns < 500, turns)
   end)
 
+  it("tells the labels of routers that add them to their answers", function()
+    local result, err = with_program(program([[
+      while read token command rest; do
+        case $command in
+          check-support) echo "$token feature-support support ok" ;;
+          *) echo "$token reply ip-4 127.0.0.1 round-trip-time 1500 mpls 24001,1,0,62,17,7,1,255" ;;
+        esac
+      done]]))
+    assert.is_nil(err)
+    assert.same({ "MPLS L=24001,E=1,S=0,T=62", "MPLS L=17,E=7,S=1,T=255" }, result[1].colos[1].hops[1].nodes[1].labels)
+    assert.equal(1.5, result[1].colos[1].target_summary.mean_rtt_ms)
+  end)
+
   describe("without a good mtr-packet", function()
     local function assert_refused(path, pattern)
       local result, err = with_program(path)

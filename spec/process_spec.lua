@@ -242,6 +242,45 @@ describe("a process", function()
       ]])
     end)
 
+    it("having few descriptors left, and none: it says so, and goes on when there are more", function()
+      ends_well([[
+        local ok, core = options(at(HTTP, "ok"), { connect_timeout = 2 }), require "traceroute.core"
+        local started, open, failed = assert(traceroute.start(account, "192.0.2.1", ok)), {}, 0
+        local function good(result, err)
+          assert(result and not err or err.kind == "connection", tostring(err))
+          failed = failed + (err and 1 or 0)
+        end
+        repeat
+          local file = io.open "/dev/null"
+          open[#open + 1] = file
+        until not file
+        for spare = 0, 12 do
+          if spare == 0 then
+            local fd, err = started:fd()
+            assert(not fd and err.kind == "connection", tostring(err))
+          end
+          good(traceroute.create(account, "192.0.2.1", ok))
+          local job, err = core.start_in_thread(account, "192.0.2.1", ok)
+          if job then
+            job:send()
+            good(traceroute.wait(job))
+          else
+            good(nil, err)
+          end
+          job = nil
+          collectgarbage()
+          table.remove(open):close()
+        end
+        assert(failed > 1, "some fail")
+        for _, file in ipairs(open) do file:close() end
+        assert(started:fd())
+        while not started:step(10) do end
+        good(started:result()) -- whose turn came when there were none
+        assert(traceroute.create(account, "192.0.2.1", ok))
+        print "fine"
+      ]], "prlimit --nofile=64")
+    end)
+
     it("os.exit in on_progress, with the state closed or not", function()
       for _, close in ipairs { "false", "true" } do
         local output, status = run(([[
@@ -271,7 +310,7 @@ describe("a process", function()
     it("forks: the child has connections of its own and leaves the parent's jobs alone", function()
       ends_well([[
         local ffi = require "ffi"
-        ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+        ffi.cdef "int fork(void); int waitpid(int, int *, int);"
         local ok = options(at(HTTPS, "ok"))
         assert(traceroute.create(account, "192.0.2.1", ok))
         local job = traceroute.start(account, "192.0.2.1", options(at(HTTPS, "slow/300")))
@@ -279,11 +318,13 @@ describe("a process", function()
         local pid = ffi.C.fork()
         if pid == 0 then
           local done, err = job:step(1)
+          local fd, why = job:fd()
           job:cancel()
-          local good = done == nil and err.kind == "cancelled" and traceroute.create(account, "192.0.2.1", ok)
+          local good = done == nil and err.kind == "cancelled" and not fd and why.kind == "cancelled"
+            and traceroute.create(account, "192.0.2.1", ok)
           job = nil
           collectgarbage()
-          ffi.C._exit(good and traceroute.create(account, "192.0.2.1", ok) and 0 or 1)
+          os.exit(good and traceroute.create(account, "192.0.2.1", ok) and 0 or 1)
         end
         local status = ffi.new "int[1]"
         ffi.C.waitpid(pid, status, 0)
@@ -299,6 +340,47 @@ describe("a process", function()
       assert.not_equal(list[1].connection, list[3].connection)
       assert.equal(list[3].connection, list[4].connection)
       assert.equal(list[1].connection, list[5].connection)
+    end)
+
+    it("forks: the child has a thread and a doorbell of its own, and rings nobody else's", function()
+      ends_well([[
+        local ffi, core = require "ffi", require "traceroute.core"
+        ffi.cdef "int fork(void); int waitpid(int, int *, int);"
+        local function start(how)
+          local job = assert(core.start_in_thread(account, "192.0.2.1", options(at(HTTPS, how))))
+          job:send()
+          return job, job:doorbell()
+        end
+        -- Waits at the doorbell as nginx does.
+        local function is_rung(path, number)
+          local uv, heard = require "luv"
+          local pipe = uv.new_pipe(false)
+          pipe:connect(path, function(err)
+            assert(not err, err)
+            pipe:write(number .. "\n")
+            pipe:read_start(function(_, data) heard = data pipe:close() end)
+          end)
+          uv.run()
+          return heard ~= nil
+        end
+        local function good(job)
+          while not job:step(1) do end
+          return job:result()
+        end
+        assert(good((start "ok")))
+        local job, path, number = start "slow/300"
+        local pid = ffi.C.fork()
+        if pid == 0 then
+          local done = job:step(1)
+          local mine, its, own = start "slow/100"
+          os.exit(done == nil and is_rung(its, own) and good(mine) and 0 or 1)
+        end
+        local status = ffi.new "int[1]"
+        ffi.C.waitpid(pid, status, 0)
+        assert(status[0] == 0)
+        assert(is_rung(path, number) and good(job))
+        print "fine"
+      ]])
     end)
   end
 

@@ -237,6 +237,23 @@ describe("report.markdown", function()
       "| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n", 1, true))
   end)
 
+  it("draws chosen columns", function()
+    local drawn = report.markdown(hard(), { columns = { "ttl", "loss" } })
+    assert.truthy(drawn:find("\n| # | Loss% |\n| ---: | ---: |\n| 1 | 0.0% |\n| 2 | 100.0% |\n", 1, true), drawn)
+    local none, err = report.markdown(hard(), { columns = { "hots" } })
+    assert.is_nil(none)
+    assert.matches("no column hots, did you mean host", err.message)
+  end)
+
+  it("sums up several colos of a target as a list", function()
+    local drawn = report.markdown(sample.result("a.example",
+      sample.path({ colo = "den01", ip = "203.0.113.1", mean = 5 }, { { 3, 0, node("203.0.113.1", { asn = "AS1" }) } }),
+      sample.path({ colo = "sin02", ip = "203.0.113.1" }, { { 3, 0, node("192.0.2.1", { asn = "AS2" }) }, { 3, 3 } })))
+    local last = "\n- a.example: reached from 1 of 2 colos\n" ..
+      "- RTT: best 5.00 ms (den01), median 5.00 ms, worst 5.00 ms (den01)\n- 1 x AS1\n- 1 x AS2\n"
+    assert.equal(last, drawn:sub(-#last))
+  end)
+
   it("keeps markup in names from being any", function()
     local drawn = report.markdown(hostile())
     assert.is_nil(drawn:find("<b>", 1, true))

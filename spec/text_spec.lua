@@ -28,6 +28,8 @@ describe("text", function()
     assert.equal(4, text.width("東京"))
     assert.equal(1, text.width("e\204\129")) -- e and a combining accent
     assert.equal(2, text.width("\240\159\152\128")) -- an emoji
+    assert.equal(1, text.width("\244\143\191\189")) -- U+10FFFD, behind all that is wide
+    assert.equal(3, text.width("a\255b")) -- a byte that is no character
   end)
 
   it("cuts and fills by columns, never within a character", function()

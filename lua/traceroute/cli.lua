@@ -177,9 +177,6 @@ local function trace(system, args, targets)
   end
   local result, err
   if args.here then
-    if not traceroute.probe then
-      return nil, "this build cannot trace from here"
-    end
     result, err = traceroute.probe(targets, opts)
   else
     result, err = traceroute.create(args.account, targets, opts)

@@ -34,7 +34,7 @@ http {
   lua_socket_log_errors off;
   lua_shared_dict calls 64k;
 $HTTP
-  init_by_lua_block { here = require("traceroute.colo").new($CONFIG) }
+  init_by_lua_block { $COVERAGE here = require("traceroute.colo").new($CONFIG) }
   init_worker_by_lua_block {
     if ngx.worker.id() == 0 then
       local fifo = io.open("$DIRECTORY/ready", "w")
@@ -73,6 +73,7 @@ local function try(options)
     ROOT = host.root(),
     BUILD = options.build or os.getenv("TRACEROUTE_BUILD") or "build/luajit",
     HTTP = options.http or "",
+    COVERAGE = conf.coverage(),
     CONFIG = options.config,
     DIRECTORY = directory,
     ADDRESS = address,

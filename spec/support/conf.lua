@@ -108,6 +108,25 @@ function conf.modules()
   return table.concat(lines, "\n")
 end
 
+-- The Lua text that has `make coverage` count lines, where nginx runs the module.
+function conf.coverage()
+  local notes = os.getenv("TRACEROUTE_COVERAGE")
+  return notes and ("assert(loadfile(%q))(%q)"):format(host.root() .. "/spec/support/coverage.lua", notes) or ""
+end
+
+-- The same for directives of the http level, which may have an init_by_lua of their own.
+function conf.counting(http)
+  local coverage = conf.coverage()
+  if coverage == "" then
+    return http
+  elseif not http:find("init_by_lua_block {", 1, true) then
+    return http .. "init_by_lua_block { " .. coverage .. " }\n"
+  end
+  return (http:gsub("init_by_lua_block {", function(opening)
+    return opening .. " " .. coverage .. " "
+  end))
+end
+
 -- ports: listener name -> port; bare: the behaviour of a URL that names none. Returns the text of nginx.conf.
 function conf.text(ports, workers, bare)
   local servers, six = {}, host.has_ipv6()

@@ -77,7 +77,7 @@ local function try(options)
     ROOT = host.root(),
     BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
     PORT = tostring(port),
-    HTTP = (options.http or "") .. fill(READY, {
+    HTTP = conf.counting(options.http or "") .. fill(READY, {
       DIRECTORY = directory,
       INIT_WORKER = options.init_worker or "",
     }),

@@ -51,6 +51,23 @@ static void test_put_replaces(void **state) {
   tr_cache_free(cache);
 }
 
+static void test_any_may_be_dropped(void **state) {
+  (void)state;
+  static const char *const names[] = {"a", "b", "c"};
+  for (size_t dropped = 0; dropped < 3; dropped++) {
+    struct tr_cache *cache = tr_cache_new(3);
+    for (size_t i = 0; i < 3; i++)
+      put(cache, names[i], "value", i == dropped ? 5 : 9);
+    assert_has(cache, names[dropped], 6, NULL);
+    assert_int_equal(tr_cache_count(cache), 2);
+    put(cache, "d", "value", 9);
+    put(cache, "e", "value", 9); /* the older of the two goes */
+    assert_has(cache, names[dropped == 0 ? 1 : 0], 6, NULL);
+    assert_has(cache, names[dropped == 2 ? 1 : 2], 6, "value");
+    tr_cache_free(cache);
+  }
+}
+
 static void test_the_oldest_go_first(void **state) {
   (void)state;
   struct tr_cache *cache = tr_cache_new(4096);
@@ -102,9 +119,9 @@ static void test_without_memory_it_forgets(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_each_until_its_time),       cmocka_unit_test(test_put_replaces),
-      cmocka_unit_test(test_the_oldest_go_first),       cmocka_unit_test(test_values_are_aligned),
-      cmocka_unit_test(test_without_memory_it_forgets),
+      cmocka_unit_test(test_each_until_its_time), cmocka_unit_test(test_put_replaces),
+      cmocka_unit_test(test_any_may_be_dropped),  cmocka_unit_test(test_the_oldest_go_first),
+      cmocka_unit_test(test_values_are_aligned),  cmocka_unit_test(test_without_memory_it_forgets),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
