@@ -35,12 +35,12 @@ local function usage(system, message)
 end
 
 local function load_traceroute(system)
-  local ok, loaded = pcall(require, "traceroute")
+  local ok, why = pcall(require, "traceroute.core") -- which the face would load later
   if not ok then
-    say(system, "the module does not load: " .. tostring(loaded):match("^[^\n]*"))
+    say(system, "the module does not load: " .. tostring(why):match("^[^\n]*"))
     return nil
   end
-  return loaded
+  return require "traceroute"
 end
 
 local function about(system, args, parser)
