@@ -5,7 +5,7 @@ local host = require "spec.support.host"
 
 local built = {}
 
--- Of the core: build/lua5.4, with -sanitize behind it where that is what is tested.
+-- Of the core: build/lua5.4, with what else it was made with behind it.
 local function directory()
   return assert(package.cpath:match("(build/[^/;]+)/%?%.so"), "no build directory in package.cpath")
 end
@@ -13,7 +13,7 @@ end
 -- The absolute path of a program, by its path below the build directory.
 function built.program(path)
   local out = directory()
-  local lua = out:match("build/(.*)"):gsub("%-sanitize$", "")
+  local lua = out:match("build/([^-]*)")
   local target = out .. "/" .. path
   -- Without what the make that runs the specs hands on, but for the compiler.
   local said, status = host.run(("cd %s && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u LD_PRELOAD make -s OUT=%s "
