@@ -1,7 +1,6 @@
 /* Fuzzes the reading of DNS answers. An input is an answer's bytes. What is read out of them is a
 ** host name, or AS numbers, and nothing else; what that means for a question is asked, too. */
 #include "dns.h"
-#include "networks.h"
 
 #include "fuzz.h"
 #include "networks.h"
