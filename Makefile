@@ -18,7 +18,7 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
-  trace_path replies networks scrub
+  trace_path replies networks scrub locks
 NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange url reactor thread doorbell resolver \
   names child vantage survey
 CURL_ROOMS   := exchange reactor url
@@ -83,7 +83,7 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
 # What spec/names_spec.lua talks to.
-NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns names networks reactor resolver scrub)
+NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns locks names networks reactor resolver scrub)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm
@@ -107,8 +107,8 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/rooms.a
 
 .SECONDARY: $(FUZZERS:%=$(OUT)/fuzz/%.o) $(OUT)/fuzz/replay.o
 
-# What spec/memory_spec.lua runs: the whole core beside a Lua, without a shared library between.
-$(OUT)/memory/driver: spec/memory/driver.c $(OBJECTS) $(OUT)/flags
+# What memory_spec and threads_spec run: the whole core beside a Lua, without a shared library between.
+$(OUT)/memory/%: spec/memory/%.c $(OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) $(LUA_CFLAGS) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LDFLAGS) $(LUA_LIBS) \
 	  $(CURL_LIBS) $(CARES_LIBS) -lm

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "locks.h"
 
 #define NUMBER_MAX 24 /* bytes of a number and its newline */
 #define BACKLOG 4096  /* the kernel takes less where its limit is lower */
@@ -39,7 +39,6 @@ struct visitor {
 
 /* The process's listening socket: made under the lock, then the thread's own. */
 static struct {
-  pthread_mutex_t lock;
   pid_t pid;
   int handle; /* an O_PATH descriptor of the socket's place, which has no name any more */
   int spare;  /* given up to turn a visitor away when no other descriptor is left */
@@ -49,7 +48,7 @@ static struct {
   struct tr_task start;
   struct tr_thread *thread;
   struct tr_door *doors; /* the thread's */
-} house = {.lock = PTHREAD_MUTEX_INITIALIZER, .handle = -1, .spare = -1};
+} house = {.handle = -1, .spare = -1};
 
 /* ---- in the thread ---- */
 
@@ -236,11 +235,11 @@ struct tr_door *tr_door_open(struct tr_thread *thread, struct tr_source *source,
                              char path[TR_DOORBELL_PATH_MAX], unsigned long *number) {
   struct tr_door *door = tr_calloc(sizeof *door);
   if (!door) return NULL;
-  pthread_mutex_lock(&house.lock);
+  tr_lock(TR_LOCK_DOORBELL);
   int status = build(thread);
   door->number = *number = ++house.last_number;
   (void)snprintf(path, TR_DOORBELL_PATH_MAX, "/proc/self/fd/%d", house.handle);
-  pthread_mutex_unlock(&house.lock);
+  tr_unlock(TR_LOCK_DOORBELL);
   if (status != 0) {
     tr_free(door);
     return NULL;

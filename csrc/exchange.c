@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "locks.h"
 #include "url.h"
 
 #if LIBCURL_VERSION_NUM < 0x074400
@@ -511,7 +512,9 @@ struct tr_exchange *tr_exchange_new(const struct tr_endpoint *endpoint, struct t
   x->report.retry_after = x->report.should_retry = -1;
   tr_error_clear(&x->report.error);
   tr_slicer_init(&x->slicer, endpoint->max_bytes);
+  tr_lock(TR_LOCK_LIBCURL);
   x->transfer.easy = curl_easy_init();
+  tr_unlock(TR_LOCK_LIBCURL);
   if (!x->transfer.easy || make_headers(x) != 0 || set_options(x) != 0) {
     tr_exchange_free(x);
     return NULL;
@@ -534,6 +537,9 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
   return tr_reactor_start(r, &x->transfer);
 }
 
-const char *tr_exchange_version(void) {
-  return curl_version();
+/* libcurl writes to one place for all threads, and asks libraries that lock. */
+void tr_exchange_version(char *out, size_t size) {
+  tr_lock(TR_LOCK_LIBCURL);
+  (void)snprintf(out, size, "%s", curl_version());
+  tr_unlock(TR_LOCK_LIBCURL);
 }

@@ -79,6 +79,6 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
 struct tr_report *tr_exchange_report(struct tr_exchange *x);
 
 /* "libcurl/7.88.1 …" */
-const char *tr_exchange_version(void);
+void tr_exchange_version(char *out, size_t size);
 
 #endif

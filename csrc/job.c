@@ -71,14 +71,14 @@ static void close_fd(int *fd) {
 /* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished
 ** call. */
 static void release(struct tr_job *job) {
-  if (is_foreign(job)) {
+  int is_ours = job->pid == getpid();
+  if (is_ours)
+    tr_door_close(job->door);
+  else
     job->intake.source = NULL;
-    return;
-  }
-  tr_door_close(job->door);
   job->door = NULL;
   tr_intake_cleanup(&job->intake);
-  if (job->place.reactor && job->epoll >= 0)
+  if (is_ours && job->place.reactor && job->epoll >= 0)
     (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->place.reactor), NULL);
   tr_reactor_release(job->place.reactor);
   job->place.reactor = NULL;

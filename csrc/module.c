@@ -61,6 +61,7 @@ int luaopen_traceroute_core(lua_State *L) {
                                        {"vet_targets", tr_vet_targets},
                                        {"schema", l_schema},
                                        {NULL, NULL}};
+  char libcurl[300];
   stay_loaded();
   tr_collector_register(L);
   tr_response_register(L);
@@ -76,7 +77,8 @@ int luaopen_traceroute_core(lua_State *L) {
   lua_setfield(L, -2, "error_metatable");
   lua_pushliteral(L, TR_VERSION);
   lua_setfield(L, -2, "VERSION");
-  lua_pushstring(L, tr_exchange_version());
+  tr_exchange_version(libcurl, sizeof libcurl);
+  lua_pushstring(L, libcurl);
   lua_setfield(L, -2, "LIBCURL");
   return 1;
 }

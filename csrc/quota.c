@@ -1,11 +1,11 @@
 /* quota: the paces of this process; see quota.h. */
 #include "quota.h"
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "alloc.h"
+#include "locks.h"
 #include "pace.h"
 #include "reactor.h"
 
@@ -17,23 +17,7 @@ struct tr_quota {
   struct tr_quota *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tr_quota *all;
-
-/* A fork while another thread held the lock would leave it locked in the child for ever. */
-static void before_fork(void) {
-  pthread_mutex_lock(&lock);
-}
-
-static void after_fork(void) {
-  pthread_mutex_unlock(&lock);
-}
-
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-static void watch_forks(void) {
-  (void)pthread_atfork(before_fork, after_fork, after_fork);
-}
 
 /* FNV-1a. Two credentials that met would share a pace, which is slower, never wrong. */
 static uint64_t hash(const char *text) {
@@ -76,8 +60,7 @@ static struct tr_quota *make(uint64_t id, int quota) {
 
 struct tr_quota *tr_quota_get(const char *credential, int quota) {
   uint64_t id = hash(credential);
-  pthread_once(&fork_once, watch_forks);
-  pthread_mutex_lock(&lock);
+  tr_lock(TR_LOCK_QUOTA);
   forget_old(tr_clock());
   struct tr_quota *q = all;
   while (q && q->id != id)
@@ -88,19 +71,19 @@ struct tr_quota *tr_quota_get(const char *credential, int quota) {
     q->users++;
     q->last = tr_clock();
   }
-  pthread_mutex_unlock(&lock);
+  tr_unlock(TR_LOCK_QUOTA);
   return q;
 }
 
 void tr_quota_release(struct tr_quota *q) {
   if (!q) return;
-  pthread_mutex_lock(&lock);
+  tr_lock(TR_LOCK_QUOTA);
   q->users--;
-  pthread_mutex_unlock(&lock);
+  tr_unlock(TR_LOCK_QUOTA);
 }
 
 double tr_quota_take(struct tr_quota *q, int quota, double now) {
-  pthread_mutex_lock(&lock);
+  tr_lock(TR_LOCK_QUOTA);
   /* The ring is large enough for every quota that was asked for. */
   (void)tr_pace_set_quota(&q->pace, quota);
   double wait = tr_pace_wait(&q->pace, now);
@@ -108,13 +91,13 @@ double tr_quota_take(struct tr_quota *q, int quota, double now) {
     tr_pace_sent(&q->pace, now);
     q->last = now;
   }
-  pthread_mutex_unlock(&lock);
+  tr_unlock(TR_LOCK_QUOTA);
   return wait;
 }
 
 void tr_quota_heed(struct tr_quota *q, const char *ratelimit, double hold, double now) {
-  pthread_mutex_lock(&lock);
+  tr_lock(TR_LOCK_QUOTA);
   if (*ratelimit) tr_pace_read(&q->pace, ratelimit, now);
   if (hold > 0) tr_pace_hold(&q->pace, now, hold);
-  pthread_mutex_unlock(&lock);
+  tr_unlock(TR_LOCK_QUOTA);
 }

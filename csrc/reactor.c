@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "locks.h"
 #include "scrub.h"
 
 #define EVENTS_AT_ONCE 64
@@ -63,7 +64,6 @@ static uint64_t mark_of_watch(const struct tr_watch *watch) {
 
 /* One for each thread, so that two Lua states in two threads never share a handle; but a state
 ** may be closed in another thread than it was used in, so that the list is everybody's. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tr_reactor *shared;
 
 double tr_clock(void) {
@@ -127,20 +127,21 @@ static void pipe_guard_end(struct pipe_guard *guard) {
 ** has set libcurl up before, its own allocator stays. Where memory is short the next call tries
 ** again. */
 static int init_libcurl(void) {
-  static pthread_mutex_t initialising = PTHREAD_MUTEX_INITIALIZER;
   static int is_initialised;
-  pthread_mutex_lock(&initialising);
+  tr_lock(TR_LOCK_LIBCURL);
   if (!is_initialised)
     is_initialised =
         curl_global_init_mem(CURL_GLOBAL_DEFAULT, tr_scrub_malloc, tr_scrub_free, tr_scrub_realloc,
                              tr_scrub_strdup, tr_scrub_calloc) == CURLE_OK;
   int status = is_initialised ? 0 : -1;
-  pthread_mutex_unlock(&initialising);
+  tr_unlock(TR_LOCK_LIBCURL);
   return status;
 }
 
 static int open_multi(struct tr_reactor *r) {
+  tr_lock(TR_LOCK_LIBCURL);
   CURLM *multi = curl_multi_init();
+  tr_unlock(TR_LOCK_LIBCURL);
   if (!multi) return -1;
   int failed = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   failed |= curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, r);
@@ -203,7 +204,7 @@ static void forget_foreign(void) {
 }
 
 struct tr_reactor *tr_reactor_get(void) {
-  pthread_mutex_lock(&lock);
+  tr_lock(TR_LOCK_REACTOR);
   forget_foreign();
   struct tr_reactor *r = shared;
   while (r && !pthread_equal(r->thread, pthread_self()))
@@ -214,20 +215,20 @@ struct tr_reactor *tr_reactor_get(void) {
     shared = r;
   }
   if (r) r->users++;
-  pthread_mutex_unlock(&lock);
+  tr_unlock(TR_LOCK_REACTOR);
   return r;
 }
 
 void tr_reactor_release(struct tr_reactor *r) {
   if (!r || !tr_reactor_is_ours(r)) return;
-  pthread_mutex_lock(&lock);
+  tr_lock(TR_LOCK_REACTOR);
   int is_last = --r->users == 0;
   for (struct tr_reactor **link = &shared; is_last && *link; link = &(*link)->next) {
     if (*link != r) continue;
     *link = r->next;
     break;
   }
-  pthread_mutex_unlock(&lock);
+  tr_unlock(TR_LOCK_REACTOR);
   if (is_last) tr_reactor_free(r);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "locks.h"
 
 struct tr_thread {
   pid_t pid;
@@ -20,10 +21,9 @@ struct tr_thread {
   int is_ending;
 };
 
-/* Guarded by `making`. A thread of another process (the parent's, after a fork) is no thread
+/* Guarded by TR_LOCK_THREAD. A thread of another process (the parent's, after a fork) is no thread
 ** here. */
 static struct tr_thread *current;
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
 static struct tr_task *next_task(struct tr_thread *thread) {
   pthread_mutex_lock(&thread->lock);
@@ -75,9 +75,9 @@ static void thread_free(struct tr_thread *thread) {
 ** the handlers of libraries that were initialised earlier. The struct stays, for those who post
 ** too late. */
 static void end_at_exit(void) {
-  pthread_mutex_lock(&making);
+  tr_lock(TR_LOCK_THREAD);
   struct tr_thread *thread = current;
-  pthread_mutex_unlock(&making);
+  tr_unlock(TR_LOCK_THREAD);
   if (!thread || thread->pid != getpid()) return;
   pthread_mutex_lock(&thread->lock);
   thread->is_ending = 1;
@@ -124,11 +124,11 @@ static void watch_exit(void) {
 }
 
 struct tr_thread *tr_thread_get(void) {
-  pthread_mutex_lock(&making);
+  tr_lock(TR_LOCK_THREAD);
   if (current && current->pid != getpid()) current = NULL;
   if (!current) current = thread_new();
   struct tr_thread *thread = current && !is_ending(current) ? current : NULL;
-  pthread_mutex_unlock(&making);
+  tr_unlock(TR_LOCK_THREAD);
   /* After the reactor's libraries were initialised, so that their handlers run after ours. */
   if (thread) pthread_once(&exit_once, watch_exit);
   return thread;

@@ -45,6 +45,7 @@ build = {
         "csrc/interrupt.c",
         "csrc/job.c",
         "csrc/keeper.c",
+        "csrc/locks.c",
         "csrc/module.c",
         "csrc/names.c",
         "csrc/networks.c",

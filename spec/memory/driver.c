@@ -374,9 +374,9 @@ int main(int argc, char **argv) {
                       .what = argv[2],
                       .heap = strcmp(argv[3], "lua") == 0 ? &of_lua : &of_core,
                       .all_after = strcmp(argv[4], "rest") == 0,
-                      .first = atol(argv[5]),
-                      .stride = atol(argv[6]),
-                      .jobs = atoi(argv[7])};
+                      .first = strtol(argv[5], NULL, 10),
+                      .stride = strtol(argv[6], NULL, 10),
+                      .jobs = (int)strtol(argv[7], NULL, 10)};
   if (plan.jobs < 0 || plan.jobs > JOBS_MAX || plan.stride < 1) return 2;
   heap_init(&of_lua);
   heap_init(&of_core);

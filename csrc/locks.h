@@ -1,0 +1,20 @@
+/* locks: the locks of what a process has once, all of them together, so that a fork finds none of
+** them taken: what another thread held then would stay taken in the child for ever. It must not
+** know what they guard. Knows no Lua. */
+#ifndef TR_LOCKS_H
+#define TR_LOCKS_H
+
+/* In the order in which they may be taken while others are held. */
+enum tr_lock {
+  TR_LOCK_THREAD,   /* the process's thread */
+  TR_LOCK_DOORBELL, /* its listening socket */
+  TR_LOCK_REACTOR,  /* the list of shared reactors */
+  TR_LOCK_LIBCURL,  /* what libcurl has once, whose own lock a fork may leave taken */
+  TR_LOCK_QUOTA,    /* the paces */
+  TR_LOCKS
+};
+
+void tr_lock(enum tr_lock which);
+void tr_unlock(enum tr_lock which);
+
+#endif

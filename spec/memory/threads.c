@@ -1,0 +1,124 @@
+/* threads: Lua states in a program of several threads, for spec/threads_spec.lua. Arguments: a script
+** that gives a function, and
+**   close N   N states are opened and used in one thread each, and closed in another
+**   fork N    while a thread uses a state, N children are forked that use another one
+** Prints "fine", or what is wrong. */
+#include <dirent.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HANG_SECONDS 20
+
+int luaopen_traceroute_core(lua_State *L);
+
+static const char *script;
+
+__attribute__((noreturn)) static void fail(lua_State *L) {
+  printf("%s\n", lua_tostring(L, -1));
+  exit(1);
+}
+
+static lua_State *open_state(void) {
+  lua_State *L = luaL_newstate();
+  if (!L) abort();
+  luaL_openlibs(L);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_pushcfunction(L, luaopen_traceroute_core);
+  lua_setfield(L, -2, "traceroute.core");
+  lua_settop(L, 0);
+  if (luaL_loadfile(L, script) == 0 && lua_pcall(L, 0, 1, 0) == 0) return L;
+  fail(L);
+}
+
+/* Calls the script's function. */
+static void use(lua_State *L) {
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 0, 0, 0) != 0) fail(L);
+}
+
+static void *open_and_use(void *arg) {
+  lua_State *L = *(lua_State **)arg = open_state();
+  use(L);
+  return NULL;
+}
+
+static void *close_state(void *arg) {
+  lua_close(*(lua_State **)arg);
+  return NULL;
+}
+
+static void run_in_thread(void *(*run)(void *arg), void *arg) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, run, arg) != 0 || pthread_join(thread, NULL) != 0) abort();
+}
+
+static int count_descriptors(void) {
+  int count = 0;
+  DIR *all = opendir("/proc/self/fd");
+  while (all && readdir(all))
+    count++;
+  if (all) closedir(all);
+  return count;
+}
+
+static int close_elsewhere(int rounds) {
+  int before = 0;
+  for (int i = 0; i < rounds; i++) {
+    lua_State *L;
+    run_in_thread(open_and_use, &L);
+    run_in_thread(close_state, &L);
+    if (i == 0) before = count_descriptors();
+  }
+  int after = count_descriptors();
+  if (after != before) printf("%d descriptors, then %d\n", before, after);
+  return after == before ? 0 : 1;
+}
+
+static volatile int is_over;
+
+static void *use_on(void *arg) {
+  while (!is_over)
+    use(arg);
+  return NULL;
+}
+
+/* What libraries are loaded is settled before: a dlopen is not safe from a fork. */
+static int fork_meanwhile(int forks) {
+  lua_State *used = open_state(), *forked = open_state();
+  pthread_t thread;
+  int bad = 0;
+  if (pthread_create(&thread, NULL, use_on, used) != 0) abort();
+  for (int i = 0; i < forks && !bad; i++) {
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+      (void)alarm(HANG_SECONDS);
+      use(forked);
+      _exit(0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) abort();
+    if (status != 0) printf("child %d: status %x\n", i, (unsigned)status);
+    bad = status != 0;
+  }
+  is_over = 1;
+  if (pthread_join(thread, NULL) != 0) abort();
+  lua_close(used);
+  lua_close(forked);
+  return bad;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) return 2;
+  script = argv[1];
+  int times = (int)strtol(argv[3], NULL, 10);
+  int bad = strcmp(argv[2], "close") == 0 ? close_elsewhere(times) : fork_meanwhile(times);
+  if (!bad) printf("fine\n");
+  return bad;
+}
