@@ -5,7 +5,6 @@
 
 #include "errtable.h"
 #include "partial.h"
-#include "target.h"
 
 /* What is left (a broken-off answer whose names never came, a target nobody asked for) goes to the
 ** end: all whose group was not taken out of the table at `groups`. */
@@ -29,35 +28,36 @@ static void move_rest(lua_State *L, int from, int groups, int result) {
   }
 }
 
-/* Whether the array of names at `list` has that canonical target. */
-static int has_name(lua_State *L, int list, const char *canonical) {
-  int length = (int)tr_raw_length(L, list), found = 0;
-  for (int i = 1; i <= length && !found; i++) {
-    char name[TR_TARGET_MAX + 1];
-    size_t size;
+/* Puts the names in the array at `list`, in their canonical form, into the set at `names`. */
+static void add_names(lua_State *L, int list, int names) {
+  int length = (int)tr_raw_length(L, list);
+  for (int i = 1; i <= length; i++) {
     lua_rawgeti(L, list, i);
-    const char *text = lua_tolstring(L, -1, &size);
-    tr_target_canonical(text, size, name);
-    found = strcmp(name, canonical) == 0;
+    tr_partial_push_canonical(L, -1);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, names);
     lua_pop(L, 1);
   }
-  return found;
 }
 
 /* Adds those of the targets asked for that are named in one of the two arrays. */
 static void append_named(lua_State *L, int asked, int one, int other, int to) {
-  int length = (int)tr_raw_length(L, asked);
+  int length = (int)tr_raw_length(L, asked), names = lua_gettop(L) + 1;
+  lua_newtable(L);
+  add_names(L, one, names);
+  add_names(L, other, names);
   for (int i = 1; i <= length; i++) {
-    char canonical[TR_TARGET_MAX + 1];
-    size_t size;
     lua_rawgeti(L, asked, i);
-    const char *text = lua_tolstring(L, -1, &size);
-    tr_target_canonical(text, size, canonical);
-    if (has_name(L, one, canonical) || has_name(L, other, canonical))
-      lua_rawseti(L, to, (int)tr_raw_length(L, to) + 1);
+    tr_partial_push_canonical(L, -1);
+    lua_rawget(L, names);
+    int is_named = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (is_named)
+      tr_append(L, to);
     else
       lua_pop(L, 1);
   }
+  lua_pop(L, 1);
 }
 
 struct summing {
