@@ -202,7 +202,7 @@ objects: $(OBJECTS)
 
 ##@ Keeping the tree good
 
-C_FILES := $(wildcard csrc/*.[ch] $(addprefix spec/,unit/*.[ch] fuzz/*.[ch] memory/*.[ch]))
+C_FILES := $(wildcard csrc/*.[ch] $(addprefix spec/,unit/*.[ch] fuzz/*.[ch] memory/*.[ch] bench/clients/*.[ch]))
 LINTS   := lua format warnings cppcheck tidy rooms rockspec space
 
 lint: ## luacheck, clang-format, gcc, clang, cppcheck, clang-tidy, the house rules

@@ -202,8 +202,7 @@ static void judge_slices(lua_State *L, int request, int env, struct tr_error *er
       lua_rawgeti(L, lost + 1, i);
       lua_rawgeti(L, results, i);
       lua_getfield(L, -1, "target");
-      if (lua_toboolean(L, -3) && lua_type(L, -1) == LUA_TSTRING)
-        tr_append(L, lost);
+      if (lua_toboolean(L, -3) && lua_type(L, -1) == LUA_TSTRING) tr_append(L, lost);
       lua_settop(L, results);
     }
     lua_pushvalue(L, lost);

@@ -317,11 +317,12 @@ static void test_refused(void **state) {
   options.packets_per_ttl = options.in_flight = 1;
   struct tr_trace *t = fresh(&options, 4);
   double now = START;
-  for (unsigned i = 1; i < TR_TRACE_REFUSALS; i++, now += 0.02) {
+  for (unsigned i = 1; i < TR_TRACE_REFUSALS; i++) {
     answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
     assert_null(tr_trace_finished(t));
     assert_near(no_next(t, now), 0.02);
     assert_int_equal(count(t).exhausted, i);
+    now += 0.02;
   }
   answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
   assert_ended(t, 1);

@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
   char url[512];
   size_t bytes = 0;
   if (argc != 3 || !getenv("BASE_URL") || !getenv("CA_FILE") || !getenv("BODY")) fail("usage");
-  int count = atoi(argv[2]), is_many = strcmp(argv[1], "many") == 0;
+  int count = (int)strtol(argv[2], NULL, 10), is_many = strcmp(argv[1], "many") == 0;
   int handles = is_many ? count : 1;
   snprintf(url, sizeof url, "%s/accounts/account/diagnostics/traceroute", getenv("BASE_URL"));
   struct curl_slist *headers = curl_slist_append(NULL, "Authorization: Bearer x");
