@@ -31,6 +31,10 @@ describe("a program of several threads", function()
   end)
 
   it("may fork while another thread makes calls: the child's do not hang", function()
+    if os.getenv("SANITIZE") == "1" then
+      pending("the address sanitizer's own allocator may stay locked in a child")
+      return
+    end
     run("", "fork", 1000)
   end)
 
