@@ -147,7 +147,7 @@ test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= S
 	@.ci/deps test
 	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) FUZZERS='$(FUZZERS)' SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
 
-matrix: ## the whole suite on every Lua, by gcc and by clang, two at a time
+matrix: ## the whole suite on every Lua, by gcc and by clang, as many at a time as there are cores
 	@.ci/deps matrix
 	@.ci/matrix '$(MAKE) --no-print-directory' gcc clang -- lua5.1 lua5.2 lua5.3 lua5.4 luajit
 
@@ -158,7 +158,7 @@ coverage: ## which lines of csrc/ and lua/ the tests reach, and which they do no
 
 # The Node SDK comes from npm's registry; the programs compared run with what the module was built with.
 NODE_SDK := build/npm/node_modules/cloudflare
-LOOP     := build/bench/loop
+LOOP     := $(OUT)/bench/loop
 
 bench: ## the module beside curl, a script of the day and the SDKs; ROUNDS=5 README=1
 	@.ci/deps bench
@@ -167,11 +167,11 @@ bench: ## the module beside curl, a script of the day and the SDKs; ROUNDS=5 REA
 	  NODE_PATH=build/npm/node_modules $(LUA) spec/bench/bench.lua
 
 $(NODE_SDK):
-	npm install --prefix build/npm --no-audit --no-fund --silent cloudflare
+	npm install --prefix build/npm --no-audit --no-fund --silent cloudflare@7.3.0
 
 $(LOOP): spec/bench/clients/loop.c
 	@mkdir -p $(@D)
-	$(say)$(CC) -std=c99 -D_GNU_SOURCE -O2 $(WARNINGS) $(CURL_CFLAGS) -o $@ $< $(CURL_LIBS)
+	$(say)$(CC) -std=c99 -D_GNU_SOURCE $(WARNINGS) $(CURL_CFLAGS) $(CFLAGS) -o $@ $< $(CURL_LIBS)
 
 soak: ## CALLS=20000 calls with faults mixed in: neither memory nor descriptors grow
 	@.ci/deps test
@@ -198,6 +198,7 @@ fuzz: ## the fuzzers, with sanitizers, on all cores; SECONDS=60 of each, FUZZ=sl
 fuzzers: $(patsubst %,$(OUT)/fuzz/fuzz_%,$(or $(FUZZ),$(FUZZERS)))
 
 unit: $(UNIT_TESTS) $(REPLAYS)
+programs: $(OUT)/memory/driver $(OUT)/memory/threads $(LOOP)
 objects: $(OBJECTS)
 
 ##@ Keeping the tree good
@@ -219,13 +220,13 @@ lint-format:
 # warning stops us and not those who only build.
 lint-warnings:
 	@set -e; for cc in gcc clang; do for lua in lua5.4 luajit; do echo "warnings: $$cc, $$lua"; \
-	  $(submake) -s objects unit CC=$$cc LUA=$$lua LUA_PKG=$$lua OUT=build/lint/$$cc-$$lua \
+	  $(submake) -s objects unit programs CC=$$cc LUA=$$lua LUA_PKG=$$lua OUT=build/lint/$$cc-$$lua \
 	    CFLAGS='-O2 -Werror'; done; done
 
 lint-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c99 -D_GNU_SOURCE -D__linux__ \
 	  --enable=warning,performance,portability -DLUA_VERSION_NUM=504 -DLIBCURL_VERSION_NUM=0x075801 \
-	  -Icsrc csrc $(wildcard spec/unit spec/fuzz)
+	  -Icsrc csrc spec/unit spec/fuzz spec/memory spec/bench/clients
 
 lint-tidy:
 	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $$(nproc) -I{} \

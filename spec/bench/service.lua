@@ -86,6 +86,9 @@ local function write_answers(directory, answers)
   for name, shape in pairs(answers) do
     local text = '{"success":true,"errors":[],"messages":[],"result":' ..
       generate.generate(shape.targets, shape.colos, HOPS, SEED, shape.before) .. "}"
+    if shape.is_newer then -- than the contract: each colo has a field that it does not know
+      text = text:gsub('"colo":{', '"newer":1,%0')
+    end
     host.write(("%s/answers/%s.json"):format(directory, name), text)
     host.run(("ln %s/answers/%s.json %s/answers/slow/"):format(directory, name, directory))
     sizes[name] = #text
