@@ -204,15 +204,11 @@ static int listen_nameless(const char *parent, int *handle) {
   return fd;
 }
 
-/* With the lock held. After a fork the parent's house is left to it. */
+/* With the lock held. After a fork the parent's house is left to it, descriptors and all: the program
+** may have closed them, and the numbers be something else by now. */
 static int build(struct tr_thread *thread) {
   const char *const parents[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm", "/run"};
   if (house.handle >= 0 && house.pid == getpid()) return 0;
-  if (house.handle >= 0) {
-    close(house.handle);
-    close(house.listening.fd);
-    if (house.spare >= 0) close(house.spare);
-  }
   house.handle = -1;
   house.doors = NULL;
   int fd = -1;
@@ -224,6 +220,7 @@ static int build(struct tr_thread *thread) {
   house.thread = thread;
   house.listening.fd = fd;
   house.listening.ready = on_listening;
+  memset(&house.start, 0, sizeof house.start); /* the parent's may be queued in its thread */
   house.start.run = run_start;
   memset(&house.again, 0, sizeof house.again);
   house.again.fire = run_start;

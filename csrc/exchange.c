@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "alloc.h"
@@ -471,6 +472,13 @@ static void set_wishes(const struct tr_exchange *x) {
 }
 
 /* 0, or -1: no memory. What secrets depend on must not be left at a default. */
+/* Programs that the script runs do not inherit the connection. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)arg;
+  (void)purpose;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static int set_options(struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
   const struct tr_endpoint *endpoint = x->endpoint;
@@ -493,6 +501,7 @@ static int set_options(struct tr_exchange *x) {
   failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_error) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, x) != CURLE_OK;

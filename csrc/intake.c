@@ -63,8 +63,8 @@ static void take_pieces(lua_State *L, struct tr_intake *in, int state, double se
   tr_interrupt_hold(L, &aside);
   taking.collector = tr_collector_hold(L);
   int status = lua_pcall(L, 2, 0, 0);
-  tr_collector_release(L, taking.collector);
   tr_interrupt_release(L, &aside);
+  tr_collector_release(L, taking.collector); /* may run a script's finalizer, which may raise */
   if (status != 0) lua_error(L);
 }
 

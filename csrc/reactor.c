@@ -193,14 +193,11 @@ struct tr_reactor *tr_reactor_new(void) {
   return r;
 }
 
-/* Of the parent's, only the descriptors that nobody else looks at are closed: the sockets are
-** its too. */
+/* The parent's are left as they are: the sockets are its too, and what was behind the numbers of the
+** others may have been closed by the program, and be something else by now. */
 static void forget_foreign(void) {
-  while (shared && !tr_reactor_is_ours(shared)) {
-    close(shared->epoll);
-    close(shared->clock.fd);
+  while (shared && !tr_reactor_is_ours(shared))
     shared = shared->next;
-  }
 }
 
 struct tr_reactor *tr_reactor_get(void) {
@@ -297,6 +294,7 @@ void tr_timer_stop(struct tr_timer *timer) {
 void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at) {
   tr_timer_stop(timer);
   struct tr_timer *before = r->last_timer;
+  if (r->timers && at < r->timers->at) before = NULL;
   while (before && before->at > at)
     before = before->before;
   timer->at = at;

@@ -327,17 +327,22 @@ static enum tr_validate read_validate(lua_State *L) {
   return mode;
 }
 
+static void redact_one(struct tr_error *error, const char *secret) {
+  if (!secret) return;
+  tr_redact(error->message, strlen(error->message), secret);
+  tr_redact(error->path, strlen(error->path), secret);
+}
+
 /* A credential that slipped into the wrong argument is not shown either. */
 static void redact(lua_State *L, struct tr_error *error) {
   static const char *const secrets[] = {"token", "key"};
   for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
     tr_options_push(L, OPTS, secrets[i]);
-    if (lua_type(L, -1) == LUA_TSTRING) {
-      tr_redact(error->message, strlen(error->message), lua_tostring(L, -1));
-      tr_redact(error->path, strlen(error->path), lua_tostring(L, -1));
-    }
+    if (lua_type(L, -1) == LUA_TSTRING) redact_one(error, lua_tostring(L, -1));
     lua_pop(L, 1);
   }
+  redact_one(error, from_environment("CLOUDFLARE_API_TOKEN"));
+  redact_one(error, from_environment("CLOUDFLARE_API_KEY"));
 }
 
 static int read_all(lua_State *L, struct tr_request *request, struct tr_error *error) {

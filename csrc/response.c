@@ -15,6 +15,7 @@
 
 #define DECODE "traceroute.decode" /* registry: lua-cjson's decode, an instance of our own */
 #define DECODE_DEPTH_MAX TR_SLICER_DEPTH_MAX
+#define UNUSUAL_MAX 8 /* colos in a row that were not as usual: a newer API, whose others are not */
 
 /* ---- decoding ---- */
 
@@ -111,13 +112,15 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
   push_dropped(L, request);
   struct tr_check check = {r->validate, 0, request + 2, {0}};
   tr_error_clear(&check.error);
-  if (!tr_blot_is_due(piece->text, piece->length, r->credential) &&
+  if (r->unusual < UNUSUAL_MAX && !tr_blot_is_due(piece->text, piece->length, r->credential) &&
       tr_usual_push(L, piece->text, piece->length)) {
+    r->unusual = 0;
     tr_collector_show(L);
     lua_rawseti(L, request + 1, (int)piece->index + 1);
     r->colos++;
     return;
   }
+  r->unusual++;
   char path[64];
   snprintf(path, sizeof path, "result[%u].colos[%u]", piece->target + 1, piece->colo + 1);
   if (decode(L, piece->text, piece->length, r->credential) != 0) {

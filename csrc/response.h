@@ -16,6 +16,7 @@ struct tr_response {
   unsigned requests;
   unsigned long colos; /* decoded so far */
   unsigned requests_done;
+  unsigned unusual;       /* colos in a row that were not as usual */
   const char *credential; /* must show nowhere; lives as long as the call */
 };
 

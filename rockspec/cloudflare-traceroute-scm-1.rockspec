@@ -110,6 +110,7 @@ build = {
     ["traceroute.hops"] = "lua/traceroute/hops.lua",
     ["traceroute.invalid"] = "lua/traceroute/invalid.lua",
     ["traceroute.json"] = "lua/traceroute/json.lua",
+    ["traceroute.lazy"] = "lua/traceroute/lazy.lua",
     ["traceroute.luv"] = "lua/traceroute/luv.lua",
     ["traceroute.meta"] = "lua/traceroute/meta.lua",
     ["traceroute.nginx"] = "lua/traceroute/nginx.lua",

@@ -159,6 +159,86 @@ describe("a process", function()
     ]]
   end)
 
+  it("says by a value that the core does not load", function()
+    ends_well [[
+      package.preload["traceroute.core"] = function() error("no libcurl here", 0) end
+      local function check(result, err)
+        assert(result == nil and err.kind == "invalid_request", err)
+        assert(tostring(err):find("the core does not load: no libcurl here", 1, true), err)
+      end
+      check(traceroute.create(account, "192.0.2.1"))
+      check(traceroute.start(account, "192.0.2.1"))
+      check(traceroute.plan(account, "192.0.2.1"))
+      check(traceroute.probe("192.0.2.1"))
+      check(traceroute.survey("192.0.2.1"))
+      local result, err = traceroute.wait({})
+      assert(result == nil and err.path == "job")
+      print "fine"
+    ]]
+  end)
+
+  it("draws results whoever made the call first", function()
+    for _, loop in ipairs { "luv", "cqueues" } do
+      local text = ([[
+        traceroute = nil
+        for name in pairs(package.loaded) do
+          if name:find("^traceroute") then package.loaded[name] = nil end
+        end
+        local loop, tried = require "traceroute.LOOP", options(at(HTTPS, "ok"))
+        local function show(result)
+          print(tostring(result):find("192.0.2.1 from", 1, true) == 1 and "fine" or tostring(result))
+        end
+        if "LOOP" == "luv" then
+          assert(loop.create(account, "192.0.2.1", tried, show))
+          require("luv").run()
+        else
+          local cqueues = require("cqueues").new()
+          cqueues:wrap(function() show(loop.create(account, "192.0.2.1", tried)) end)
+          assert(cqueues:loop())
+        end
+      ]]):gsub("LOOP", loop)
+      ends_well(text)
+    end
+  end)
+
+  it("lets no program that it runs inherit its connections", function()
+    ends_well [[
+      assert(traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"))))
+      local ours, theirs = io.popen("ls -l /proc/$PPID/fd"), io.popen("ls -l /proc/self/fd")
+      local _, kept = ours:read("*a"):gsub("socket:", "")
+      local _, inherited = theirs:read("*a"):gsub("socket:", "")
+      assert(kept > inherited, kept .. " of ours, " .. inherited .. " of theirs")
+      -- libcurl has a pair of its own, to wake itself, which it lets nobody make
+      assert(inherited <= 2, inherited)
+      print "fine"
+    ]]
+  end)
+
+  it("leaves descriptors alone that a forked child closed and opened anew", function()
+    if not rawget(_G, "jit") then
+      return
+    end
+    ends_well [[
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int close(int); int waitpid(int, int *, int); void _exit(int);"
+      assert(traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"))))
+      local child = ffi.C.fork()
+      if child == 0 then
+        for fd = 3, 50 do ffi.C.close(fd) end
+        local files = {}
+        for i = 1, 8 do files[i] = assert(io.tmpfile()) end
+        local result = traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok")))
+        local is_whole = result ~= nil
+        for i = 1, 8 do is_whole = is_whole and files[i]:write("x") and files[i]:flush() and true end
+        ffi.C._exit(is_whole and 0 or 1)
+      end
+      local status = ffi.new "int[1]"
+      ffi.C.waitpid(child, status, 0)
+      assert(status[0] == 0, status[0])
+      print "fine"
+    ]]
+  end)
+
   if rawget(_G, "jit") then
     -- Hooks are not looked at in compiled traces: the loop that waits must not become one.
     it("is interrupted also once the loop that waits is hot", function()

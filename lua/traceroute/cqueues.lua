@@ -1,7 +1,7 @@
 -- cqueues: traceroutes inside a cqueue's coroutine, which yields meanwhile. The transfers live in the core's thread;
 -- each job has a descriptor of its own that the cqueue watches, so that nothing is polled and no timer is needed.
 -- Knows nothing of HTTP or results.
-local core = require "traceroute.core"
+local core = assert(require("traceroute.lazy").load())
 local cqueues = require "cqueues"
 
 local adapter = {}

@@ -1,28 +1,17 @@
 -- traceroute: the face. It picks how to wait and hands on the core's functions; it knows no HTTP, no JSON and no
 -- schema.
 
+local invalid = require "traceroute.invalid"
+local lazy = require "traceroute.lazy"
+
 ---@class traceroute
 ---@field VERSION string
 local traceroute = {}
 
--- libcurl and what it needs take milliseconds to load: the first call does it, and not those who only read results.
-local core = setmetatable({}, {
-  __index = function(core, name)
-    for key, value in pairs(require "traceroute.core") do
-      rawset(core, key, value)
-    end
-    core.result_metatable.__tostring = function(result)
-      local drawn, err = traceroute.report.table(result)
-      return drawn or tostring(err)
-    end
-    return rawget(core, name)
-  end,
-})
-
 -- In nginx, transfers live in a thread and waiting is nginx's; elsewhere a step waits and does the work.
 local nginx = rawget(_G, "ngx") and ngx.get_phase and require "traceroute.nginx"
 if nginx then
-  require "traceroute.core" -- once, before the workers are made, for those who load this in init_by_lua
+  assert(lazy.load()) -- once, before the workers are made, for those who load this in init_by_lua
 end
 
 -- A signal sets the interpreter's hook, which fires once a step has returned: Ctrl-C is felt within this time.
@@ -31,20 +20,29 @@ local STEP_SECONDS = 0.2
 -- What a job holds of a quota that is shared between workers.
 local tickets = setmetatable({}, { __mode = "k" })
 
+-- Where the core is loaded.
 local function failure(fields)
-  return setmetatable(fields, core.error_metatable)
+  return setmetatable(fields, lazy.load().error_metatable)
 end
 
--- Inside nginx `in_thread` makes the job, elsewhere `here`.
+-- A function of the core, or one that says why there is none.
+local function of_core(name)
+  local core, reason = lazy.load()
+  return core and core[name] or function()
+    return invalid.value(nil, "the core does not load: " .. reason)
+  end
+end
+
+-- Inside nginx the core's function `in_thread` makes the job, elsewhere `here`.
 local function start(here, in_thread, opts, waits, ...)
   if not nginx then
-    return here(...)
+    return of_core(here)(...)
   end
   local refusal = nginx.refusal(waits)
   if refusal then
     return nil, failure { kind = "invalid_request", message = refusal }
   end
-  local job, err = in_thread(...)
+  local job, err = of_core(in_thread)(...)
   if not job then
     return nil, err
   end
@@ -74,7 +72,7 @@ end
 ---@return traceroute.Job? job nil when the arguments cannot be used; nothing was sent then
 ---@return traceroute.Error? err
 function traceroute.start(account, targets, opts)
-  return start(core.start, core.start_in_thread, opts, false, account, targets, opts)
+  return start("start", "start_in_thread", opts, false, account, targets, opts)
 end
 
 --- Starts traceroutes from this machine and returns at once. Needs mtr-packet (Debian's mtr-tiny), no account.
@@ -83,7 +81,7 @@ end
 ---@return traceroute.Job? job nil when the arguments cannot be used; nothing was sent then
 ---@return traceroute.Error? err
 function traceroute.survey(targets, opts)
-  return start(core.survey, core.survey_in_thread, nil, false, targets, opts)
+  return start("survey", "survey_in_thread", nil, false, targets, opts)
 end
 
 --- Waits for a job that was started: blocks in a script, yields in nginx. An interrupt (Ctrl-C) cancels the job and
@@ -93,9 +91,9 @@ end
 ---@return traceroute.Error? err
 ---@return traceroute.Info info
 function traceroute.wait(job)
-  if not core.is_job(job) then
-    return nil, failure { kind = "invalid_request", path = "job", message = "a job expected, got " .. type(job) },
-      { dropped = {} }
+  if not of_core("is_job")(job) then
+    local _, err = invalid.value("job", "a job expected, got " .. type(job))
+    return nil, err, { dropped = {} }
   end
   local ran, done, reason, kind = pcall(nginx and nginx.wait or step_until_done, job)
   if not ran then
@@ -130,7 +128,7 @@ end
 ---@return traceroute.Error? err nil when everything arrived
 ---@return traceroute.Info info how each request went
 function traceroute.create(account, targets, opts)
-  local job, err = start(core.start, core.start_in_thread, opts, true, account, targets, opts)
+  local job, err = start("start", "start_in_thread", opts, true, account, targets, opts)
   if not job then
     return nil, err, { dropped = {} }
   end
@@ -145,7 +143,7 @@ end
 ---@return traceroute.Error? err
 ---@return traceroute.Info info
 function traceroute.probe(targets, opts)
-  local job, err = start(core.survey, core.survey_in_thread, nil, true, targets, opts)
+  local job, err = start("survey", "survey_in_thread", nil, true, targets, opts)
   if not job then
     return nil, err, { dropped = {} }
   end
@@ -159,7 +157,7 @@ end
 ---@return traceroute.Plan? plan
 ---@return traceroute.Error? err
 function traceroute.plan(account, targets, opts)
-  return core.plan(account, targets, opts)
+  return of_core("plan")(account, targets, opts)
 end
 
 -- What reads results is loaded when it is first asked for.
@@ -170,7 +168,7 @@ setmetatable(traceroute, {
     if READERS[name] then
       traceroute[name] = require("traceroute." .. name)
     elseif name == "VERSION" then
-      traceroute.VERSION = core.VERSION
+      traceroute.VERSION = assert(lazy.load()).VERSION
     end
     return rawget(traceroute, name)
   end,

@@ -1,6 +1,6 @@
 -- luv: traceroutes inside a luv loop. The transfers live in the core's thread; each job has a descriptor of its own
 -- that the loop watches, so that nothing is polled and no timer is needed. Knows nothing of HTTP or results.
-local core = require "traceroute.core"
+local core = assert(require("traceroute.lazy").load())
 local invalid = require "traceroute.invalid"
 local uv = require "luv"
 
