@@ -5,15 +5,7 @@ local host = require "spec.support.host"
 local server = require "spec.support.server"
 local uv = require "luv"
 
--- The interpreter that runs this.
-local LUA
-do
-  local first = 0
-  while arg[first - 1] do
-    first = first - 1
-  end
-  LUA = arg[first]
-end
+local LUA = host.interpreter()
 
 describe("a process", function()
   local stand_in, directory
@@ -385,8 +377,7 @@ describe("a process", function()
   end
 
   -- Not LuaJIT: its string functions read past ends on purpose.
-  local is_instrumented = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true)
-  if not rawget(_G, "jit") and not is_instrumented then
+  if not rawget(_G, "jit") and not host.is_sanitized() then
     it("has no errors and no leaks in valgrind's eyes", function()
       local valgrind = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite " ..
         "--show-leak-kinds=definite --error-exitcode=9"

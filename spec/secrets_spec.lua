@@ -12,7 +12,6 @@ local traces = require "spec.support.traces"
 local worker = require "spec.support.worker"
 
 local SECRET = "S3cr3t-of-the-secrets-spec"
-local IS_SANITIZED = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true)
 
 describe("a credential", function()
   local stand_in, directory
@@ -31,14 +30,6 @@ describe("a credential", function()
     host.remove(directory)
     host.clean_environment()
   end)
-
-  local function interpreter()
-    local i = 0
-    while arg[i - 1] do
-      i = i - 1
-    end
-    return arg[i]
-  end
 
   -- Answers that fail in all ways, each repeating the credential where it can.
   local function urls()
@@ -116,7 +107,7 @@ describe("a credential", function()
     host.write(directory .. "/secret", SECRET)
     local printed, status = host.run(("cd %s && CURL_VERBOSE=1 CURL_TRACE=all SSLKEYLOGFILE=%s CURL_DEBUG=1 "
       .. "%s spec/support/failing_calls.lua %s %s 2>&1"):format(host.quote(host.root()),
-      host.quote(directory .. "/keys"), host.quote(interpreter()), host.quote(directory .. "/calls.json"),
+      host.quote(directory .. "/keys"), host.quote(host.interpreter()), host.quote(directory .. "/calls.json"),
       host.quote(directory .. "/secret")))
     assert.equal(0, status, printed)
     assert.is_nil(printed:find(SECRET, 1, true))
@@ -298,7 +289,7 @@ describe("a credential", function()
       local fifo = directory .. "/go-on"
       host.run("rm -f " .. fifo .. "; mkfifo " .. fifo)
       local script = "cd %s && echo $$ && exec %s spec/support/secretive_calls.lua %s %s %s %s %s %d < %s"
-      local child = io.popen(script:format(host.quote(host.root()), host.quote(interpreter()), how, as, base_url,
+      local child = io.popen(script:format(host.quote(host.root()), host.quote(host.interpreter()), how, as, base_url,
         host.quote(stand_in.ca_file), STEM, COUNT, fifo), "r")
       local go_on = io.open(fifo, "w")
       local pid, said = child:read("*l"), child:read("*l")
@@ -324,7 +315,7 @@ describe("a credential", function()
     } do
       for _, as in ipairs { "token", "key" } do
         it(("%s, %s over %s, as %s"):format(case[1], case[2], case[3], as), function()
-          if IS_SANITIZED then
+          if host.is_sanitized() then
             return pending("the sanitizer keeps freed blocks, Lua's strings among them")
           end
           local found = look(case[1], as, stand_in:url(case[2], case[3]), case[3] == "https")
