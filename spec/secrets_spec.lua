@@ -13,6 +13,12 @@ local worker = require "spec.support.worker"
 
 local SECRET = "S3cr3t-of-the-secrets-spec"
 
+-- What of the calls below ends well where it is read leniently, or repeats the credential in what is right.
+local FINE = {
+  ["garbage target_number"] = true, echo_headers = true, other_target = true,
+  ["wrong/result.1.colos.1.hops/number"] = true, ray = true,
+}
+
 describe("a credential", function()
   local stand_in, directory
 
@@ -54,14 +60,22 @@ describe("a credential", function()
     end
     for _, behaviour in ipairs {
       "api_error", "api_errors", "empty/200", "empty/503", "no_content", "redirect/302", "redirect/307/http", "close",
-      "reset", "cut/10", "cut_chunked/2000", "bad_gzip", "plain_gzip", "hang", "hang_after/700", "text_plain",
+      "reset", "cut/10", "cut_chunked/2000", "bad_gzip", "plain_gzip", "hang", "hang_after/700",
       "echo_headers", "missing_target/a.example", "other_target", "wrong/result/string", "wrong/success/string",
-      "wrong/result.1.colos.1.hops/number", "wrong/result.1.target/object", "ray/" .. SECRET, "html/502",
+      "wrong/result.1.colos.1.hops/number", "wrong/result.1.target/object", "html/502",
     } do
       add(behaviour, stand_in:url(behaviour))
     end
-    for _, behaviour in ipairs { "not_http", "bad_length", "bad_chunk" } do
-      add(behaviour, stand_in:url(behaviour, "http11"))
+    add("ray", stand_in:url("ray/" .. SECRET))
+    add("plain text", stand_in:raw("text", SECRET, "text/plain", 200))
+    for name, bytes in pairs {
+      ["another protocol"] = "SSH-2.0-" .. SECRET .. "\r\n",
+      ["a length that is none"] = "HTTP/1.1 200 " .. SECRET .. "\r\nContent-Length: " .. SECRET .. "\r\n\r\n{}",
+      ["a chunk that is none"] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. SECRET .. "\r\n",
+    } do
+      local key = stand_in:key()
+      stand_in:raw(key, bytes)
+      add(name, stand_in:url("bytes/" .. key, "http11"))
     end
     for _, listener in ipairs { "expired", "wrong_name", "self_signed", "old_tls" } do
       add(listener, stand_in:url("ok", listener))
@@ -102,7 +116,6 @@ describe("a credential", function()
         calls[#calls + 1] = call
       end
     end
-    assert.is_true(#calls >= 200)
     host.write(directory .. "/calls.json", cjson.encode(calls))
     host.write(directory .. "/secret", SECRET)
     local printed, status = host.run(("cd %s && CURL_VERBOSE=1 CURL_TRACE=all SSLKEYLOGFILE=%s CURL_DEBUG=1 "
@@ -112,7 +125,11 @@ describe("a credential", function()
     assert.equal(0, status, printed)
     assert.is_nil(printed:find(SECRET, 1, true))
     assert.is_nil(printed:match("seen in [^\n]*"))
-    assert.is_true(tonumber(printed:match("(%d+)\n$")) >= 180, printed)
+    local failing, fine = printed:match("(%d+) of " .. #calls .. " calls failed, these did not: ([^\n]*)\n$")
+    assert.is_true(tonumber(failing) >= 200, printed)
+    for name in fine:gmatch("[^,]+") do
+      assert.is_true(FINE[name:match("^ ?(.*)$")] or false, name)
+    end
     assert.is_nil(stand_in:error_log():find(SECRET, 1, true))
     -- Where it did go out, it stood in its own header alone.
     local sent = 0
@@ -142,9 +159,10 @@ describe("a credential", function()
       assert.is_nil(body:find("secret", 1, true))
     end
     assert.equal("Bearer secret", stand_in:requests()[1].headers.authorization)
-    local log = host.read(nginx.directory .. "/error.log")
+    local log = nginx:error_log()
     nginx:stop()
-    assert.is_nil((log or ""):find("secret", 1, true))
+    assert.is_string(log)
+    assert.is_nil(log:find("secret", 1, true))
   end)
 
   describe("that the service repeats in a result", function()
