@@ -23,6 +23,11 @@ describe("a process", function()
     stand_in:reset()
   end)
 
+  -- The base URL of a listener with X for the behaviour.
+  local function any(listener)
+    return (stand_in:url("ok", listener):gsub("/ok/", "/X/"))
+  end
+
   -- The path of a script: `traceroute`, `account`, options(base_url, more) and at(HTTPS, behaviour)
   -- are there for it, and a KEY that no other script has.
   local function script(text)
@@ -38,7 +43,7 @@ describe("a process", function()
       function at(base, behaviour) return (base:gsub("X", behaviour)) end
       KEY, HTTPS, HTTP11, HTTP = %q, %q, %q, %q
     ]]):format(package.path, package.cpath, stand_in.account, stand_in.ca_file, stand_in:key(),
-      stand_in:url("X", "https"), stand_in:url("X", "http11"), stand_in:url("X", "http")) .. text)
+      any("https"), any("http11"), any("http")) .. text)
     return path
   end
 
