@@ -398,14 +398,7 @@ describe("cf-traceroute's manual and completions", function()
 end)
 
 describe("cf-traceroute as a program", function()
-  local interpreter
-  setup(function()
-    local first = 0
-    while arg[first - 1] do
-      first = first - 1
-    end
-    interpreter = host.quote(arg[first])
-  end)
+  local interpreter = host.quote(host.interpreter())
 
   local function program(rest)
     return host.run(interpreter .. " " .. host.root() .. "/lua/traceroute/cli/main.lua " .. rest)

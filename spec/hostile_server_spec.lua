@@ -13,9 +13,7 @@ describe("a hostile server", function()
   -- A request that meets a connection which earlier specs left, and that ends, is sent again by libcurl.
   setup(function()
     stand_in = server.get()
-    debug.getregistry()["traceroute.reactor"] = nil
-    collectgarbage()
-    collectgarbage()
+    hostile.let_go()
   end)
 
   for _, case in ipairs(hostile.cases()) do
@@ -32,7 +30,7 @@ describe("a hostile server", function()
       .. [[
         require("spec.support.host").clean_environment()
         local hostile, server = require "spec.support.hostile_server", require "spec.support.server"
-        local uv = require "luv"
+        local cjson, util, uv = require "cjson", require "luassert.util", require "luv"
         local cases, stand_in = hostile.cases(), server.start()
 
         local function descriptors()
@@ -42,11 +40,6 @@ describe("a hostile server", function()
           end
           table.sort(list)
           return table.concat(list, "\n")
-        end
-        local function let_go()
-          debug.getregistry()["traceroute.reactor"] = nil
-          collectgarbage()
-          collectgarbage()
         end
         local function memory()
           collectgarbage()
@@ -58,13 +51,14 @@ describe("a hostile server", function()
         local function round(list)
           for _, case in ipairs(list) do
             local begun = uv.hrtime()
-            hostile.run(stand_in, case)
+            local expected, got = hostile.run(stand_in, case)
+            assert(util.deepcompare(expected, got), case[1] .. " gave " .. cjson.encode(got))
             quick[#quick + 1] = list == cases and uv.hrtime() - begun < 1e8 and case or nil
           end
         end
 
         hostile.run(stand_in, { at = "ok" }) -- whatever libraries open once
-        let_go()
+        hostile.let_go()
         local before = descriptors()
         round(cases)
         local resident, held, peak = memory()
@@ -77,7 +71,7 @@ describe("a hostile server", function()
           still = resident_now - resident < 256 and still + 1 or 0
           resident, held, more = resident_now, held_now, held_now - held
         until still == 2 or rounds == 15
-        let_go()
+        hostile.let_go()
         local after = descriptors()
         assert(before == after, "before:\n" .. before .. "\nafter:\n" .. after)
         stand_in:stop()
@@ -89,7 +83,7 @@ describe("a hostile server", function()
     local still, more, peak = output:match("^(%d)%s+(%-?[%d.e-]+)%s+(%d+)\n$")
     assert.is_truthy(still, output)
     assert.is_true(tonumber(more) < 128, output)
-    if not (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then -- which keeps what was freed
+    if not host.is_sanitized() then -- which keeps what was freed
       assert.equal("2", still, output)
       assert.is_true(tonumber(peak) < 150000, output)
     end

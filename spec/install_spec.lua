@@ -17,14 +17,6 @@ local function bare(command, assignments)
     suffix, suffix, assignments or "", command))
 end
 
-local function interpreter()
-  local first = 0
-  while arg[first - 1] do
-    first = first - 1
-  end
-  return arg[first]
-end
-
 describe("installed", function()
   local directory
 
@@ -46,7 +38,7 @@ describe("installed", function()
 
   local function make(target, prefix, more)
     local output, status = host.run(("cd %s && make -s %s LUA=%s PREFIX=%s %s 2>&1"):format(
-      quote(ROOT), target, quote(interpreter()), quote(prefix), more or ""))
+      quote(ROOT), target, quote(host.interpreter()), quote(prefix), more or ""))
     assert.equal(0, status, output)
   end
 

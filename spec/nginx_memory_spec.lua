@@ -15,7 +15,7 @@ local VALGRIND = "valgrind -q --trace-children=yes --smc-check=all-non-file --le
 
 describe("the memory of a worker", function()
   it("is all given back after 200 calls, half of them dropped, and a reload", function()
-    if (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
+    if host.is_sanitized() then
       pending("valgrind and the address sanitizer exclude each other")
       return
     end

@@ -5,15 +5,7 @@ local host = require "spec.support.host"
 local server = require "spec.support.server"
 local uv = require "luv"
 
--- The interpreter that runs this.
-local LUA
-do
-  local first = 0
-  while arg[first - 1] do
-    first = first - 1
-  end
-  LUA = arg[first]
-end
+local LUA = host.interpreter()
 
 describe("a process", function()
   local stand_in, directory
@@ -31,6 +23,11 @@ describe("a process", function()
     stand_in:reset()
   end)
 
+  -- The base URL of a listener with X for the behaviour.
+  local function any(listener)
+    return (stand_in:url("ok", listener):gsub("/ok/", "/X/"))
+  end
+
   -- The path of a script: `traceroute`, `account`, options(base_url, more) and at(HTTPS, behaviour)
   -- are there for it, and a KEY that no other script has.
   local function script(text)
@@ -46,7 +43,7 @@ describe("a process", function()
       function at(base, behaviour) return (base:gsub("X", behaviour)) end
       KEY, HTTPS, HTTP11, HTTP = %q, %q, %q, %q
     ]]):format(package.path, package.cpath, stand_in.account, stand_in.ca_file, stand_in:key(),
-      stand_in:url("X", "https"), stand_in:url("X", "http11"), stand_in:url("X", "http")) .. text)
+      any("https"), any("http11"), any("http")) .. text)
     return path
   end
 
@@ -465,8 +462,7 @@ describe("a process", function()
   end
 
   -- Not LuaJIT: its string functions read past ends on purpose.
-  local is_instrumented = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true)
-  if not rawget(_G, "jit") and not is_instrumented then
+  if not rawget(_G, "jit") and not host.is_sanitized() then
     it("has no errors and no leaks in valgrind's eyes", function()
       local valgrind = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite " ..
         "--show-leak-kinds=definite --error-exitcode=9"

@@ -8,14 +8,6 @@ local traces = require "spec.support.traces"
 
 local TOKEN = "recipes-token"
 
-local function interpreter()
-  local first = 0
-  while arg[first - 1] do
-    first = first - 1
-  end
-  return arg[first]
-end
-
 -- Those lines of the blocks of that language that hold the command.
 local function lines_of(language, text)
   local found = {}
@@ -49,7 +41,7 @@ describe("the README's recipe", function()
   before_each(function()
     host.clean_environment()
     home, bin = host.private_directory("recipes"), host.private_directory("recipes-bin")
-    script("cf-traceroute", ('exec %s %s "$@"'):format(host.quote(interpreter()),
+    script("cf-traceroute", ('exec %s %s "$@"'):format(host.quote(host.interpreter()),
       host.quote(host.root() .. "/lua/traceroute/cli/main.lua")))
     host.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
     host.setenv("CLOUDFLARE_ACCOUNT_ID", stand_in.account)

@@ -12,7 +12,12 @@ local traces = require "spec.support.traces"
 local worker = require "spec.support.worker"
 
 local SECRET = "S3cr3t-of-the-secrets-spec"
-local IS_SANITIZED = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true)
+
+-- What of the calls below ends well where it is read leniently, or repeats the credential in what is right.
+local FINE = {
+  ["garbage target_number"] = true, echo_headers = true, other_target = true,
+  ["wrong/result.1.colos.1.hops/number"] = true, ray = true,
+}
 
 describe("a credential", function()
   local stand_in, directory
@@ -31,14 +36,6 @@ describe("a credential", function()
     host.remove(directory)
     host.clean_environment()
   end)
-
-  local function interpreter()
-    local i = 0
-    while arg[i - 1] do
-      i = i - 1
-    end
-    return arg[i]
-  end
 
   -- Answers that fail in all ways, each repeating the credential where it can.
   local function urls()
@@ -63,14 +60,22 @@ describe("a credential", function()
     end
     for _, behaviour in ipairs {
       "api_error", "api_errors", "empty/200", "empty/503", "no_content", "redirect/302", "redirect/307/http", "close",
-      "reset", "cut/10", "cut_chunked/2000", "bad_gzip", "plain_gzip", "hang", "hang_after/700", "text_plain",
+      "reset", "cut/10", "cut_chunked/2000", "bad_gzip", "plain_gzip", "hang", "hang_after/700",
       "echo_headers", "missing_target/a.example", "other_target", "wrong/result/string", "wrong/success/string",
-      "wrong/result.1.colos.1.hops/number", "wrong/result.1.target/object", "ray/" .. SECRET, "html/502",
+      "wrong/result.1.colos.1.hops/number", "wrong/result.1.target/object", "html/502",
     } do
       add(behaviour, stand_in:url(behaviour))
     end
-    for _, behaviour in ipairs { "not_http", "bad_length", "bad_chunk" } do
-      add(behaviour, stand_in:url(behaviour, "http11"))
+    add("ray", stand_in:url("ray/" .. SECRET))
+    add("plain text", stand_in:raw("text", SECRET, "text/plain", 200))
+    for name, bytes in pairs {
+      ["another protocol"] = "SSH-2.0-" .. SECRET .. "\r\n",
+      ["a length that is none"] = "HTTP/1.1 200 " .. SECRET .. "\r\nContent-Length: " .. SECRET .. "\r\n\r\n{}",
+      ["a chunk that is none"] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. SECRET .. "\r\n",
+    } do
+      local key = stand_in:key()
+      stand_in:raw(key, bytes)
+      add(name, stand_in:url("bytes/" .. key, "http11"))
     end
     for _, listener in ipairs { "expired", "wrong_name", "self_signed", "old_tls" } do
       add(listener, stand_in:url("ok", listener))
@@ -111,17 +116,20 @@ describe("a credential", function()
         calls[#calls + 1] = call
       end
     end
-    assert.is_true(#calls >= 200)
     host.write(directory .. "/calls.json", cjson.encode(calls))
     host.write(directory .. "/secret", SECRET)
     local printed, status = host.run(("cd %s && CURL_VERBOSE=1 CURL_TRACE=all SSLKEYLOGFILE=%s CURL_DEBUG=1 "
       .. "%s spec/support/failing_calls.lua %s %s 2>&1"):format(host.quote(host.root()),
-      host.quote(directory .. "/keys"), host.quote(interpreter()), host.quote(directory .. "/calls.json"),
+      host.quote(directory .. "/keys"), host.quote(host.interpreter()), host.quote(directory .. "/calls.json"),
       host.quote(directory .. "/secret")))
     assert.equal(0, status, printed)
     assert.is_nil(printed:find(SECRET, 1, true))
     assert.is_nil(printed:match("seen in [^\n]*"))
-    assert.is_true(tonumber(printed:match("(%d+)\n$")) >= 180, printed)
+    local failing, fine = printed:match("(%d+) of " .. #calls .. " calls failed, these did not: ([^\n]*)\n$")
+    assert.is_true(tonumber(failing) >= 200, printed)
+    for name in fine:gmatch("[^,]+") do
+      assert.is_true(FINE[name:match("^ ?(.*)$")] or false, name)
+    end
     assert.is_nil(stand_in:error_log():find(SECRET, 1, true))
     -- Where it did go out, it stood in its own header alone.
     local sent = 0
@@ -151,9 +159,10 @@ describe("a credential", function()
       assert.is_nil(body:find("secret", 1, true))
     end
     assert.equal("Bearer secret", stand_in:requests()[1].headers.authorization)
-    local log = host.read(nginx.directory .. "/error.log")
+    local log = nginx:error_log()
     nginx:stop()
-    assert.is_nil((log or ""):find("secret", 1, true))
+    assert.is_string(log)
+    assert.is_nil(log:find("secret", 1, true))
   end)
 
   describe("that the service repeats in a result", function()
@@ -298,7 +307,7 @@ describe("a credential", function()
       local fifo = directory .. "/go-on"
       host.run("rm -f " .. fifo .. "; mkfifo " .. fifo)
       local script = "cd %s && echo $$ && exec %s spec/support/secretive_calls.lua %s %s %s %s %s %d < %s"
-      local child = io.popen(script:format(host.quote(host.root()), host.quote(interpreter()), how, as, base_url,
+      local child = io.popen(script:format(host.quote(host.root()), host.quote(host.interpreter()), how, as, base_url,
         host.quote(stand_in.ca_file), STEM, COUNT, fifo), "r")
       local go_on = io.open(fifo, "w")
       local pid, said = child:read("*l"), child:read("*l")
@@ -324,7 +333,7 @@ describe("a credential", function()
     } do
       for _, as in ipairs { "token", "key" } do
         it(("%s, %s over %s, as %s"):format(case[1], case[2], case[3], as), function()
-          if IS_SANITIZED then
+          if host.is_sanitized() then
             return pending("the sanitizer keeps freed blocks, Lua's strings among them")
           end
           local found = look(case[1], as, stand_in:url(case[2], case[3]), case[3] == "https")

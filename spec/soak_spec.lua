@@ -1,18 +1,17 @@
 -- A short soak: `make soak` is the long one. What is mixed in and how growth is judged, spec/soak/soak.lua says.
 
-local built = require "spec.support.built"
 local host = require "spec.support.host"
 
 local CALLS = 3000
 
 describe("many calls with faults mixed in", function()
   it("all end as they should, and leave neither memory nor descriptors", function()
-    if (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
+    if host.is_sanitized() then
       pending("the address sanitizer keeps what is freed")
       return
     end
     local said, status = host.run(("cd %s && timeout 300 %s spec/soak/soak.lua %d 2>&1"):format(
-      host.quote(host.root()), host.quote(built.interpreter()), CALLS))
+      host.quote(host.root()), host.quote(host.interpreter()), CALLS))
     assert.equal(0, status, said)
     assert.matches(CALLS .. " calls in %d+ s, 0 of them not as they should be\n.*\nfine\n?$", said)
   end)

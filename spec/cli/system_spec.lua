@@ -9,15 +9,6 @@ local system = require "traceroute.cli.system"
 print(system.is_terminal(1), system.columns())
 ]]):format(package.path)
 
--- The interpreter that runs this.
-local function interpreter()
-  local first = 0
-  while arg[first - 1] do
-    first = first - 1
-  end
-  return host.quote(arg[first])
-end
-
 describe("cli.system", function()
   local directory
 
@@ -56,7 +47,7 @@ describe("cli.system", function()
   end)
 
   it("knows a terminal and its columns, and when there is none", function()
-    local program = interpreter() .. " " .. host.quote(directory .. "/program.lua")
+    local program = host.quote(host.interpreter()) .. " " .. host.quote(directory .. "/program.lua")
     assert.equal("true\t77\r\n", (host.run(("script -qec %s /dev/null </dev/null"):format(
       host.quote("stty cols 77; " .. program)))))
     assert.equal("true\tnil\r\n", (host.run(("script -qec %s /dev/null </dev/null"):format(

@@ -104,6 +104,14 @@ end
 
 -- ---- broken off after the request ----
 
+-- A server that takes little at a time, so that much of the request is still to be sent.
+add { "reset while the request is being sent", kind = "connection", plain = true, window = 1024,
+  opts = { token = ("t"):rep(4096) }, serve = function(client, text)
+    if text ~= "" then
+      client:close_reset()
+    end
+  end }
+
 local HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n"
 local COLO = '{"colo":{"name":"den01","city":"Denver"},"error":"","hops":[]}'
 local HALF = '{"success":true,"result":[{"target":"1.1.1.1","colos":[' .. COLO .. ',{"colo":{"na'
@@ -138,6 +146,8 @@ for _, listener in ipairs { "http11", "http" } do
     at(word .. " in the body", { wire = HEAD .. "\r\n" .. HALF, how = how, kind = "connection", status = 200,
       colos = { "den01" } })
   end
+  at("silence after the headers", { wire = HEAD .. "\r\n", how = "stall_bytes/NAME", kind = "timeout", status = 200,
+    opts = { timeout = 0.3 }, says = WITHIN })
   at("headers that stop coming", { wire = HEAD .. "X-Half: ha", how = "stall_bytes/NAME", kind = "timeout",
     status = 200, opts = { timeout = 0.3 }, says = WITHIN })
 end

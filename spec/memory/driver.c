@@ -290,6 +290,7 @@ static void tally(const char *outcome, long n) {
     if (outcomes[i].count++ == 0) outcomes[i].first = n;
     return;
   }
+  printf("fault %ld: one more than %d sorts of outcome, \"%s\"\n", n, OUTCOMES_MAX, outcome);
 }
 
 static void start(const struct plan *plan, struct report *report, long n,

@@ -3,8 +3,9 @@
 --
 -- Memory is the resident set after full collections, every hundred calls. What is judged are the calls after the
 -- first 2,000 (or half of them, if there are fewer than 4,000): the most of their last quarter against the most of
--- their first. Allocators settle for long, so some growth is allowed; over 20,000 calls a leak of 40 bytes a call is
--- more. So are a few descriptors, as idle connections come and go; what leaks one a round leaks dozens.
+-- their first, for the calls between. Allocators settle for long, so that some growth is allowed however few the calls
+-- are, and a little for each call. So are a few descriptors, as idle connections come and go; what leaks one a round
+-- leaks dozens.
 
 local host = require "spec.support.host"
 host.clean_environment()
@@ -13,8 +14,15 @@ local garbage = require "spec.support.garbage"
 local server = require "spec.support.server"
 local traceroute = require "traceroute"
 
-local CALLS = tonumber((...)) or 20000 -- a multiple of 200
-local GROWTH_MAX = 512 * 1024
+local CALLS_MIN, CALLS_STEP = 1000, 200
+local CALLS = tonumber((...) or 20000)
+if not CALLS or CALLS < CALLS_MIN or CALLS % CALLS_STEP ~= 0 then
+  io.stderr:write(("CALLS has to be a multiple of %d, %d at the least\n"):format(CALLS_STEP, CALLS_MIN))
+  os.exit(2)
+end
+
+local SETTLING_MAX = 256 * 1024 -- bytes
+local BYTES_A_CALL_MAX = 16
 local DESCRIPTORS_MAX = 4
 local SAMPLE = 100
 local WARM_UP = math.min(2000, CALLS / 2)
@@ -190,14 +198,17 @@ local seconds = host.now() - began
 local first = WARM_UP / SAMPLE + 1
 local quarter = math.floor((#samples - first + 1) / 4)
 local before, after = most(samples, first, first + quarter - 1), most(samples, #samples - quarter + 1, #samples)
+local between = (#samples - first + 1 - quarter) * SAMPLE
+local growth, allowed = after - before, SETTLING_MAX + BYTES_A_CALL_MAX * between
 local left = descriptors()
 stand_in:stop()
 
 print(("%d calls in %.0f s, %d of them not as they should be"):format(CALLS, seconds, wrong))
 print(("resident: %.0f kB after %d calls, at most %.0f kB in the first quarter after them, %.0f kB in the last"):format(
   samples[first - 1] / 1024, WARM_UP, before / 1024, after / 1024))
-print(("slope: %.2f bytes a call"):format(slope(samples, first)))
-print(("descriptors: %d, then %d"):format(opened, left))
-local is_fine = wrong == 0 and after - before <= GROWTH_MAX and left <= opened + DESCRIPTORS_MAX
+print(("growth: %.0f kB in %d calls, at most %.0f kB allowed; slope: %.2f bytes a call"):format(
+  growth / 1024, between, allowed / 1024, slope(samples, first)))
+print(("descriptors: %d, then %d, at most %d allowed"):format(opened, left, opened + DESCRIPTORS_MAX))
+local is_fine = wrong == 0 and growth <= allowed and left <= opened + DESCRIPTORS_MAX
 print(is_fine and "fine" or "grown, or wrong")
 os.exit(is_fine and 0 or 1, true)

@@ -8,6 +8,11 @@ local faults = require "spec.support.faults"
 
 local api = {}
 
+-- What answers under that name, or nil.
+function api.behaviour(name)
+  return behaviours[name] or encodings[name] or faults[name]
+end
+
 -- Kept open: what is in a fifo is lost when nobody holds it.
 local fifo
 
@@ -79,7 +84,7 @@ function api.serve()
   }
   local parts, path = split(ngx.var.uri)
   local name = parts and (table.remove(parts, 1) or ngx.var.bare)
-  local behaviour = name and (behaviours[name] or encodings[name] or faults[name])
+  local behaviour = name and api.behaviour(name)
   if not behaviour then
     ngx.status = 404
     ngx.header.content_type = "text/plain"

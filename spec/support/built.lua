@@ -1,5 +1,4 @@
--- Programs that a spec runs beside itself: those that the Makefile makes, next to the core that this Lua loads, and
--- this Lua again.
+-- Programs that a spec runs beside itself: those that the Makefile makes, next to the core that this Lua loads.
 
 local host = require "spec.support.host"
 
@@ -21,14 +20,6 @@ function built.program(path)
     out:find("-sanitize", 1, true) and "1" or "", host.quote(target)))
   assert(status == 0, said)
   return host.root() .. "/" .. target
-end
-
-function built.interpreter()
-  local first = 0
-  while arg[first - 1] do
-    first = first - 1
-  end
-  return arg[first]
 end
 
 return built

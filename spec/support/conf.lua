@@ -13,7 +13,7 @@ conf.LISTENERS = {
   { name = "expired", certificate = "expired" },
   { name = "wrong_name", certificate = "wrong_name" },
   { name = "self_signed", certificate = "self_signed" },
-  { name = "old_tls", certificate = "good", tls = "TLSv1 TLSv1.1" },
+  { name = "old_tls", certificate = "good", tls = "TLSv1" },
 }
 
 local MAIN = [[

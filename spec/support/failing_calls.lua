@@ -1,6 +1,6 @@
 -- A program for secrets_spec.lua: makes the failing calls of a list and looks for their credential in everything that
 -- a script can see of them, then in whatever the Lua state still holds. Its arguments: a file of JSON with the calls,
--- and one with the credential. Prints what it saw, never the credential; ends with the number of failures.
+-- and one with the credential. Prints what it saw, never the credential; ends with how many failed, and which did not.
 
 local cjson = require "cjson"
 local traceroute = require "traceroute"
@@ -62,8 +62,8 @@ local function tell(label, found)
 end
 
 local function make_calls(path, secret)
-  local failures = 0
-  for _, call in ipairs(cjson.decode(read(path))) do
+  local calls, fine = cjson.decode(read(path)), {}
+  for _, call in ipairs(calls) do
     local opts, told = call.opts, {}
     if call.as == "key" then
       opts.email, opts.key = "mail@example.com", (call.before or "") .. secret .. (call.after or "")
@@ -79,23 +79,21 @@ local function make_calls(path, secret)
     if job then
       local result, err, info = traceroute.wait(job)
       all[5] = { result or {}, err or {}, tostring(err), info, tostring(job) }
-      failures = failures + (err and 1 or 0)
+      fine[#fine + 1] = not err and call.name or nil
       if result then
         all[6] = tostring(result)
         all[7] = traceroute.report.json(result)
       end
-    else
-      failures = failures + 1
     end
     for i = 1, 7 do
       tell(call.name, places_of(all[i], secret))
     end
   end
-  return failures
+  return ("%d of %d calls failed, these did not: %s"):format(#calls - #fine, #calls, table.concat(fine, ", "))
 end
 
-local failures = make_calls(arg[1], read(arg[2]))
+local outcome = make_calls(arg[1], read(arg[2]))
 collectgarbage()
 collectgarbage()
 tell("the state", places_of({ debug.getregistry(), _G }, read(arg[2])))
-print(failures)
+print(outcome)

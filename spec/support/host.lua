@@ -85,6 +85,11 @@ function host.interpreter()
   return arg[first]
 end
 
+-- Whether the address sanitizer is loaded: it keeps what was freed, and does not go with valgrind.
+function host.is_sanitized()
+  return (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) ~= nil
+end
+
 function host.private_directory(name)
   local parent = os.getenv("TMPDIR") or "/tmp"
   return assert(uv.fs_mkdtemp(parent .. "/" .. name .. ".XXXXXX"))

@@ -8,15 +8,7 @@ local prober = {}
 local Prober = {}
 Prober.__index = Prober
 
--- The interpreter that runs this.
-local LUA
-do
-  local first = 0
-  while arg[first - 1] do
-    first = first - 1
-  end
-  LUA = arg[first]
-end
+local LUA = host.interpreter()
 
 -- What every script begins with. `children` are those of this process, but for the shell that asks: number, state
 -- and name of each.

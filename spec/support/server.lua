@@ -1,6 +1,7 @@
 -- The stand-in of the service as a process: starts nginx on loopback in a private directory, tells
 -- where it listens, what it received, and ends it. Knows nothing of what is answered: api.lua does.
 
+local api = require "spec.support.api"
 local cjson = require "cjson"
 local conf = require "spec.support.conf"
 local host = require "spec.support.host"
@@ -91,12 +92,14 @@ function Server:stop()
 end
 
 -- The base URL under which `behaviour` answers, at the named listener ("https" by default); the host
--- is "localhost" unless given.
+-- is "localhost" unless given. Raises when there is no such behaviour or listener.
 function Server:url(behaviour, listener, name)
   listener = listener or "https"
   local port = assert(self.ports[listener], "no such listener")
   local scheme = listener == "http" and "http" or "https"
-  behaviour = behaviour and behaviour ~= "" and "/" .. behaviour or ""
+  local first = behaviour and behaviour:match("[^/]+")
+  assert(not first or api.behaviour(first), "no such behaviour")
+  behaviour = first and "/" .. behaviour or ""
   return ("%s://%s:%d%s/client/v4"):format(scheme, name or "localhost", port, behaviour)
 end
 
