@@ -165,6 +165,26 @@ describe("a credential", function()
     assert.is_nil(log:find("secret", 1, true))
   end)
 
+  it("from the environment shows in no error about another argument", function()
+    local secret = "environment-0123456789"
+    for _, name in ipairs { "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY" } do
+      host.setenv(name, secret)
+      finally(function()
+        host.setenv(name, nil)
+      end)
+      for _, case in ipairs {
+        { secret .. "!!" }, { secret .. "/x" }, { "192.0.2.1", { [secret] = 1 } },
+        { "192.0.2.1", { packet_type = secret } },
+      } do
+        local plan, err = traceroute.plan("account", case[1], case[2])
+        assert.is_nil(plan)
+        assert.equal("invalid_request", err.kind)
+        assert.is_nil((tostring(err) .. err.message .. err.path):find(secret, 1, true), tostring(err))
+      end
+      host.setenv(name, nil)
+    end
+  end)
+
   describe("that the service repeats in a result", function()
     local function envelope()
       return traces.result { targets = { "a.example", "b.example" }, colos = { "den01", "sin02" } }

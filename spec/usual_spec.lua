@@ -143,4 +143,15 @@ describe("a colo's result", function()
       assert.equal("target1.example", entry.hops[15].nodes[1].name)
     end
   end)
+
+  it("is the same after many that were not as usual", function()
+    local parts = {}
+    for i = 1, 30 do
+      parts[i] = colo("[]", i > 5 and i < 20 and ',"newer":1')
+    end
+    local result = both_ways(table.concat(parts, ","))
+    assert.equal(30, #result[1].colos)
+    assert.equal(1, result[1].colos[6].newer)
+    assert.is_nil(result[1].colos[30].newer)
+  end)
 end)
