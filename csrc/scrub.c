@@ -20,7 +20,8 @@ char *tr_scrub_strdup(const char *text) {
 }
 
 void tr_scrub_free(void *block) {
-  if (block) tr_wipe(block, malloc_usable_size(block));
+  size_t size = block ? malloc_usable_size(block) : 0;
+  if (size && size <= TR_SCRUB_MAX) tr_wipe(block, size);
   free(block);
 }
 
