@@ -1,5 +1,6 @@
-/* blot: keeps a credential out of what the service said, should the service repeat it: in values and
-** in the names of members, however they were escaped. Knows no meaning of what it walks through. */
+/* blot: keeps a credential out of what the service said, should the service repeat it: in values
+** and in the names of members, however they were escaped. Knows no meaning of what it walks
+** through. */
 #ifndef TR_BLOT_H
 #define TR_BLOT_H
 

@@ -1,6 +1,7 @@
-/* child: a program that runs as a child of this process, on pipes of which our ends never block.
-** A process forked from this one has no part in it: its copies of our ends are closed, so that the
-** program sees its end when this process ends, and for tr_child_stop none runs there. Knows nothing of what is said on them. Knows no Lua. */
+/* child: a program that runs as a child of this process, on pipes of which our ends never block. A
+** process forked from this one has no part in it: its copies of our ends are closed, so that the
+** program sees its end when this process ends, and for tr_child_stop none runs there. Knows nothing
+** of what is said on them. Knows no Lua. */
 #ifndef TR_CHILD_H
 #define TR_CHILD_H
 
@@ -21,9 +22,9 @@ void tr_child_init(struct tr_child *child);
 ** ours to change, as many as this process may have now. 0, or an errno, and nothing runs. */
 int tr_child_start(struct tr_child *child, const char *program, unsigned descriptors);
 
-/* Ends it, whatever it does, and closes the pipes. `is_ending`: its output has ended, so it is given
-** the few milliseconds that the rest of an exit takes. Its status as waitpid(2) has it if it ended
-** by itself, or -1: we ended it, or somebody else knows. Idempotent. */
+/* Ends it, whatever it does, and closes the pipes. `is_ending`: its output has ended, so it is
+** given the few milliseconds that the rest of an exit takes. Its status as waitpid(2) has it if it
+** ended by itself, or -1: we ended it, or somebody else knows. Idempotent. */
 int tr_child_stop(struct tr_child *child, int is_ending);
 
 #endif

@@ -204,8 +204,8 @@ static int listen_nameless(const char *parent, int *handle) {
   return fd;
 }
 
-/* With the lock held. After a fork the parent's house is left to it, descriptors and all: the program
-** may have closed them, and the numbers be something else by now. */
+/* With the lock held. After a fork the parent's house is left to it, descriptors and all: the
+** program may have closed them, and the numbers be something else by now. */
 static int build(struct tr_thread *thread) {
   const char *const parents[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm", "/run"};
   if (house.handle >= 0 && house.pid == getpid()) return 0;

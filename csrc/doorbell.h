@@ -1,8 +1,8 @@
-/* doorbell: lets a program that waits on sockets of its own (nginx) wait for sources that live
-** in the thread. It connects to a private unix socket and says which source it waits for; a byte
-** comes whenever there is something to take; when the connection ends, the source is cancelled. When
-** the door was closed first, the connection may be kept and told another's number; a byte of the
-** door before may still come then. Knows no Lua and nothing of nginx. */
+/* doorbell: lets a program that waits on sockets of its own (nginx) wait for sources that live in
+** the thread. It connects to a private unix socket and says which source it waits for; a byte comes
+** whenever there is something to take; when the connection ends, the source is cancelled. When the
+** door was closed first, the connection may be kept and told another's number; a byte of the door
+** before may still come then. Knows no Lua and nothing of nginx. */
 #ifndef TR_DOORBELL_H
 #define TR_DOORBELL_H
 

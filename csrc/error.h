@@ -50,9 +50,9 @@ const char *tr_kind_name(enum tr_kind kind); /* "timeout", …; "none" for TR_NO
 /* The kind that an HTTP status stands for when the service said no. */
 enum tr_kind tr_kind_of_status(int status);
 
-/* Overwrites each occurrence of `secret` (TR_REDACT_MIN bytes or longer) in the text with asterisks, and a
-** beginning of it, as long, at the text's end, where the text may have been cut. The text may
-** hold any bytes. */
+/* Overwrites each occurrence of `secret` (TR_REDACT_MIN bytes or longer) in the text with
+** asterisks, and a beginning of it, as long, at the text's end, where the text may have been cut.
+** The text may hold any bytes. */
 void tr_redact(char *text, size_t length, const char *secret);
 
 /* A printable, one-line excerpt of hostile bytes: control characters and bytes that are not

@@ -1,6 +1,6 @@
 /* locks: the locks of what a process has once, all of them together, so that a fork finds none of
-** them taken: what another thread held then would stay taken in the child for ever. It must not
-** know what they guard. Knows no Lua. */
+** them taken: what another thread held then would stay taken in the child for ever. It knows
+** nothing of what they guard but their order. Knows no Lua. */
 #ifndef TR_LOCKS_H
 #define TR_LOCKS_H
 

@@ -8,8 +8,8 @@
 
 #include "shim.h"
 
-/* Pushes the canonical form of the target at `index`, or the string itself if it can be none; nil if
-** it is no string. */
+/* Pushes the canonical form of the target at `index`, or the string itself if it can be none; nil
+** if it is no string. */
 void tr_partial_push_canonical(lua_State *L, int index);
 
 /* The same for the name of the target result at `index`; nil if it has none, or is no table. */

@@ -1,5 +1,4 @@
-/* reactor: libcurl's multi handle, sockets, timers and tasks behind one descriptor; see
-** reactor.h. */
+/* reactor: libcurl's multi handle, sockets and timers behind one descriptor; see reactor.h. */
 #include "reactor.h"
 
 #include <curl/curl.h>
@@ -123,9 +122,9 @@ static void pipe_guard_end(struct pipe_guard *guard) {
 
 /* ---- birth and death ---- */
 
-/* libcurl writes credentials into buffers of requests, which it frees as they are. Where the process
-** has set libcurl up before, its own allocator stays. Where memory is short the next call tries
-** again. */
+/* libcurl writes credentials into buffers of requests, which it frees as they are. Where the
+** process has set libcurl up before, its own allocator stays. Where memory is short the next call
+** tries again. */
 static int init_libcurl(void) {
   static int is_initialised;
   tr_lock(TR_LOCK_LIBCURL);
@@ -193,8 +192,8 @@ struct tr_reactor *tr_reactor_new(void) {
   return r;
 }
 
-/* The parent's are left as they are: the sockets are its too, and what was behind the numbers of the
-** others may have been closed by the program, and be something else by now. */
+/* The parent's are left as they are: the sockets are its too, and what was behind the numbers of
+** the others may have been closed by the program, and be something else by now. */
 static void forget_foreign(void) {
   while (shared && !tr_reactor_is_ours(shared))
     shared = shared->next;

@@ -37,8 +37,8 @@ void tr_response_register(lua_State *L) {
   tr_usual_register(L);
 }
 
-/* Pushes the decoded text, in which the credential shows nowhere, and returns 0, or pushes a message
-** and returns -1. Called while the program's hook is put aside. */
+/* Pushes the decoded text, in which the credential shows nowhere, and returns 0, or pushes a
+** message and returns -1. Called while the program's hook is put aside. */
 static int decode(lua_State *L, const char *text, size_t length, const char *credential) {
   lua_getfield(L, LUA_REGISTRYINDEX, DECODE);
   lua_pushlstring(L, text, length);

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* What is larger holds what a server sends, and most of it was never touched: to clear it costs more
-** than all the rest of a small call. */
+/* What is larger holds what a server sends, and most of it was never touched: to clear it costs
+** more than all the rest of a small call. */
 #define TR_SCRUB_MAX ((size_t)128 * 1024)
 
 void *tr_scrub_malloc(size_t size);

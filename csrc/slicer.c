@@ -337,7 +337,8 @@ static enum tr_slicer_event token_read(struct tr_slicer *s, struct cursor *c) {
 
 /* ---- nearly all of the text lies within a slice, below its outermost bracket ---- */
 
-/* Behind a string without escapes or a scalar that ends before the piece does; `at` if it is another. */
+/* Behind a string without escapes or a scalar that ends before the piece does; `at` if it is
+** another. */
 static const char *behind(const char *at, const char *end, unsigned class) {
   const char *p = at + 1;
   if (class == QUOTE)
@@ -368,8 +369,8 @@ static unsigned char state_behind(unsigned class, unsigned char state, unsigned 
   }
 }
 
-/* Goes over whole tokens as the functions above would, which take what it leaves: a token that is cut
-** or wrong, a string with escapes, a value too many, the end of the slice. */
+/* Goes over whole tokens as the functions above would, which take what it leaves: a token that is
+** cut or wrong, a string with escapes, a value too many, the end of the slice. */
 static void slice_skim(struct tr_slicer *s, struct cursor *c) {
   const char *at = c->at, *end = c->end;
   unsigned char state = s->state, kind = s->stack[s->depth - 1].kind;

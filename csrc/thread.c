@@ -71,8 +71,9 @@ struct scheduling {
   uint64_t runtime, deadline, period;
 };
 
-/* Where the program's thread has to share its core with this one, it gets the core as soon as it has
-** something to do: Linux protects who runs for the length of a slice. Before 6.12 nothing changes. */
+/* Where the program's thread has to share its core with this one, it gets the core as soon as it
+** has something to do: Linux protects who runs for the length of a slice. Before 6.12 nothing
+** changes. */
 static void take_short_slices(void) {
   struct scheduling s;
   memset(&s, 0, sizeof s);

@@ -5,8 +5,8 @@
 
 #include "error.h"
 
-/* Whether a base URL can be used: https, or http to a loopback address, or http with `insecure`;
-** no user name, query or fragment. 0, 1: out of memory, or -1 with a reason in *error (path base_url). */
+/* Whether a base URL can be used: https, or http to a loopback address, or http with `insecure`; no
+** user name, query or fragment. 0, 1: out of memory, or -1 with a reason in *error (path base_url). */
 int tr_url_check(const char *url, int insecure, struct tr_error *error);
 
 /* Whether a proxy's URL can be used; "" is fine. 0, 1: out of memory, or -1 with a reason (path

@@ -1,5 +1,5 @@
-/* fuzz: what the targets share: the functions that libFuzzer or replay calls, reading an input, and a
-** check that ends the process, as the fuzzer expects of a bug. Knows no target. */
+/* fuzz: what the targets share: the functions that libFuzzer or replay calls, reading an input, and
+** a check that ends the process, as the fuzzer expects of a bug. Knows no target. */
 #ifndef TR_FUZZ_H
 #define TR_FUZZ_H
 

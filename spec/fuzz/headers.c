@@ -1,5 +1,5 @@
-/* Fuzzes what is read out of an answer's headers, up to the pause before the next try. An input is a
-** digit, of the status, and header lines. Whatever they say, what is kept is within bounds, plain
+/* Fuzzes what is read out of an answer's headers, up to the pause before the next try. An input is
+** a digit, of the status, and header lines. Whatever they say, what is kept is within bounds, plain
 ** numbers are read as strtod reads them, and no pause is longer than the time that is left. */
 #include "wire.h"
 

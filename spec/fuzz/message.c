@@ -1,7 +1,7 @@
 /* Fuzzes what is done to texts from outside before they are shown. An input is a digit, a secret, a
-** newline and a text; the digit is the size of what an excerpt may take. What is shown is one line of
-** printable UTF-8 within its bound, and a secret is in nothing that was redacted; but for one with an
-** asterisk, which the asterisks put there may complete. */
+** newline and a text; the digit is the size of what an excerpt may take. What is shown is one line
+** of printable UTF-8 within its bound, and a secret is in nothing that was redacted; but for one
+** with an asterisk, which the asterisks put there may complete. */
 #include "error.h"
 
 #include "fuzz.h"

@@ -1,6 +1,6 @@
-/* Fuzzes how fast requests go out. An input is pairs of bytes, of which the first says what happens:
-** time passes, requests go out as soon as they may, the quota changes, a hold. However these follow
-** one another, no window is overrun, and no wait is longer than what can cause it. */
+/* Fuzzes how fast requests go out. An input is pairs of bytes, of which the first says what
+** happens: time passes, requests go out as soon as they may, the quota changes, a hold. However
+** these follow one another, no window is overrun, and no wait is longer than what can cause it. */
 #include "pace.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* replay: runs the files named as arguments through a target, each in a process of its own, and says
-** in TAP which went well. What the fuzzers found once is tested thereby without them, by any
+/* replay: runs the files named as arguments through a target, each in a process of its own, and
+** says in TAP which went well. What the fuzzers found once is tested thereby without them, by any
 ** compiler. Knows no target. */
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
-/* Fuzzes what mtr-packet writes. An input is lines, each read as vantage would hand it over. What is
-** understood is within the bounds that its header names. */
+/* Fuzzes what mtr-packet writes. An input is lines, each read as vantage would hand it over. What
+** is understood is within the bounds that its header names. */
 #include "replies.h"
 
 #include <arpa/inet.h>

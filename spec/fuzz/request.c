@@ -1,10 +1,10 @@
 /* Fuzzes the checking of what a script passes. An input is up to three values (account, targets,
-** opts), in the notation of notation.h. Whatever they are, nothing is raised: there is an error, or a
-** plan whose bodies say what was asked for and nothing else, within the bounds of schema.def. What
-** checks the arguments of others gets the same values.
+** opts), in the notation of notation.h. Whatever they are, nothing is raised: there is an error, or
+** a plan whose bodies say what was asked for and nothing else, within the bounds of schema.def.
+** What checks the arguments of others gets the same values.
 **
-** One thing is accepted that one would not write: libcurl, which reads base_url, takes https:/host and
-** https:///host for https://host. */
+** ** One thing is accepted that one would not write: libcurl, which reads base_url, takes
+** https:/host and https:///host for https://host. */
 #include "request.h"
 
 #include "contract.h"

@@ -1,8 +1,8 @@
-/* Fuzzes the way of an answer from bytes to tables: exchange, slicer, response, result, as a call and
-** its job drive them. An input is how strict to be and how many targets were asked for, as digits,
-** and tries, with a byte 0x1e between them: digits for status, end, request and the size of pieces,
-** and a body. Whatever comes, each target asked for is in the result or in err.targets, what is in
-** the result has the shape it should, and the credential shows nowhere. */
+/* Fuzzes the way of an answer from bytes to tables: exchange, slicer, response, result, as a call
+** and its job drive them. An input is how strict to be and how many targets were asked for, as
+** digits, and tries, with a byte 0x1e between them: digits for status, end, request and the size of
+** pieces, and a body. Whatever comes, each target asked for is in the result or in err.targets,
+** what is in the result has the shape it should, and the credential shows nowhere. */
 #include "wire.h"
 
 #include "call.h"

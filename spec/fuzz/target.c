@@ -1,5 +1,6 @@
-/* Fuzzes what is read out of the texts that name targets and networks. An input is such a text. What
-** can be traced holds nothing that could be anything but a name or an address, and has one form. */
+/* Fuzzes what is read out of the texts that name targets and networks. An input is such a text.
+** What can be traced holds nothing that could be anything but a name or an address, and has one
+** form. */
 #include "target.h"
 
 #include "error.h"

@@ -1,6 +1,6 @@
-/* Fuzzes the way of a colo's result that goes past lua-cjson. An input is its text. What is usual is
-** JSON, has nothing in it that the strictest check would find, and is the same tables either way, to
-** the kind of each number. */
+/* Fuzzes the way of a colo's result that goes past lua-cjson. An input is its text. What is usual
+** is JSON, has nothing in it that the strictest check would find, and is the same tables either
+** way, to the kind of each number. */
 #include "usual.h"
 
 #include "schema.h"

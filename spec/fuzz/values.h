@@ -68,8 +68,8 @@ static inline int values_is_integer(lua_State *L, int index) {
 #endif
 }
 
-/* Numbers, of the same kind, strings and the like are equal; tables have the same names with the same
-** in them. */
+/* Numbers, of the same kind, strings and the like are equal; tables have the same names with the
+** same in them. */
 static inline int values_same(lua_State *L, int a, int b) {
   a = tr_abs_index(L, a);
   b = tr_abs_index(L, b);

@@ -1,5 +1,6 @@
-/* wire: an exchange without its network: the very code of csrc/exchange.c, whose callbacks are called
-** here in libcurl's place, with the status that a target says. Knows exchange's inside, and no Lua. */
+/* wire: an exchange without its network: the very code of csrc/exchange.c, whose callbacks are
+** called here in libcurl's place, with the status that a target says. Knows exchange's inside, and
+** no Lua. */
 #ifndef TR_FUZZ_WIRE_H
 #define TR_FUZZ_WIRE_H
 

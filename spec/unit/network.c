@@ -197,8 +197,8 @@ static void check_probe(const struct network *n, const struct network_path *path
     assert_int_equal(probe->local_port, 0);
 }
 
-/* In no window more than a burst and the rate's share of it: (j - i + 1) - rate (tj - ti) is at most
-** a burst for all i <= j. */
+/* In no window more than a burst and the rate's share of it: (j - i + 1) - rate (tj - ti) is at
+** most a burst for all i <= j. */
 static void check_rate(struct network *n) {
   double rate = n->options.rate, burst = fmax(1, rate * TR_TRACE_BURST);
   double wire = (double)n->sent - rate * (n->now - NETWORK_START);

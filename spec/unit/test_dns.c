@@ -1,5 +1,6 @@
-/* Names of addresses, and answers whose bytes are hostile: cut anywhere, changed anywhere, with pointers
-** that go round. Each answer lies in memory of just its size, for sanitizers and valgrind to see. */
+/* Names of addresses, and answers whose bytes are hostile: cut anywhere, changed anywhere, with
+** pointers that go round. Each answer lies in memory of just its size, for sanitizers and valgrind
+** to see. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -231,7 +232,8 @@ static void test_hostile_origins(void **state) {
   assert_origin(text, "AS6");
 }
 
-/* Cut at each length, and with each byte changed to what hurts: whatever is said, it is well formed. */
+/* Cut at each length, and with each byte changed to what hurts: whatever is said, it is well
+** formed. */
 static void assert_well_formed(const unsigned char *bytes, size_t length) {
   unsigned char *copy = malloc(length > 0 ? length : 1);
   assert_non_null(copy);
