@@ -4,6 +4,7 @@
 #   make CC=clang CFLAGS=-O3  CPPFLAGS, CFLAGS and LDFLAGS come on top of what the sources need
 #   make V=1                  shows each command
 #   make SANITIZE=1           with the address and undefined behaviour sanitizers
+#   make test VALGRIND=1      the specs under valgrind (PUC's Luas)
 #   make COVERAGE=1           counting the lines that run, as 'make coverage' does
 #
 # Each Lua has its own directory under build/, so that none meets another's objects; so has each compiler
@@ -145,7 +146,7 @@ TEST_PARTS := $(or $(ONLY),$(if $(SPEC),,unit) $(TEST_LUAS))
 
 test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= SPEC=
 	@.ci/deps test
-	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) FUZZERS='$(FUZZERS)' SANITIZE=$(SANITIZE) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
+	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) FUZZERS='$(FUZZERS)' SANITIZE=$(SANITIZE) VALGRIND=$(VALGRIND) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
 
 matrix: ## the whole suite on every Lua, by gcc and by clang, as many at a time as there are cores
 	@.ci/deps matrix

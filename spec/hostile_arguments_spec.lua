@@ -86,7 +86,8 @@ local SENDERS = {
 -- What of lua/traceroute/ nobody but its neighbours calls: they are given what was checked before, or values of the
 -- kinds that their own specs name.
 local ROOMS = {
-  address = true, cli = true, fields = true, invalid = true, meta = true, nginx = true, shared_pace = true, text = true,
+  address = true, cli = true, fields = true, invalid = true, lazy = true, meta = true, nginx = true,
+  shared_pace = true, text = true,
 }
 
 local function lookup(name)
