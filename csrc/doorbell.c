@@ -35,6 +35,7 @@ struct visitor {
   struct tr_door *door; /* once it has said which, until that is closed */
   size_t length;
   char number[NUMBER_MAX];
+  struct visitor *next, **link;
 };
 
 /* The process's listening socket: made under the lock, then the thread's own. */
@@ -47,7 +48,8 @@ static struct {
   struct tr_timer again; /* while nobody is let in, for want of descriptors */
   struct tr_task start;
   struct tr_thread *thread;
-  struct tr_door *doors; /* the thread's */
+  struct tr_door *doors; /* the thread's, like the visitors */
+  struct visitor *visitors;
 } house = {.handle = -1, .spare = -1};
 
 /* ---- in the thread ---- */
@@ -66,7 +68,22 @@ static void see_off(struct visitor *visitor) {
   if (visitor->door) visitor->door->visitor = NULL;
   tr_watch_stop(tr_thread_reactor(house.thread), &visitor->watch);
   close(visitor->watch.fd);
+  *visitor->link = visitor->next;
+  if (visitor->next) visitor->next->link = visitor->link;
   tr_free(visitor);
+  if (house.spare < 0) house.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Those that wait at no door, but are kept for the next one. How many there were. */
+static int see_off_idle(void) {
+  int count = 0;
+  for (struct visitor *visitor = house.visitors, *next; visitor; visitor = next) {
+    next = visitor->next;
+    if (visitor->door || visitor->length) continue;
+    see_off(visitor);
+    count++;
+  }
+  return count;
 }
 
 /* True: the visitor is at its door, or may still say which. */
@@ -125,6 +142,7 @@ static int turn_away(void) {
 static void on_listening(void *arg) {
   (void)arg;
   int fd = let_in();
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE) && see_off_idle()) fd = let_in();
   if (fd < 0) {
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED || turn_away() == 0) return;
     /* Who knocks stays readable: without a pause the thread would spin. */
@@ -140,9 +158,15 @@ static void on_listening(void *arg) {
   visitor->watch.fd = fd;
   visitor->watch.ready = on_visitor;
   visitor->watch.arg = visitor;
-  if (tr_watch_start(tr_thread_reactor(house.thread), &visitor->watch) == 0) return;
-  close(fd);
-  tr_free(visitor);
+  if (tr_watch_start(tr_thread_reactor(house.thread), &visitor->watch) != 0) {
+    close(fd);
+    tr_free(visitor);
+    return;
+  }
+  visitor->next = house.visitors;
+  visitor->link = &house.visitors;
+  if (visitor->next) visitor->next->link = &visitor->next;
+  house.visitors = visitor;
 }
 
 static void run_start(void *arg) {
@@ -211,6 +235,7 @@ static int build(struct tr_thread *thread) {
   if (house.handle >= 0 && house.pid == getpid()) return 0;
   house.handle = -1;
   house.doors = NULL;
+  house.visitors = NULL;
   int fd = -1;
   for (size_t i = 0; fd < 0 && i < sizeof parents / sizeof parents[0]; i++)
     if (parents[i] && *parents[i]) fd = listen_nameless(parents[i], &house.handle);

@@ -103,7 +103,7 @@ describe("many calls in one nginx", function()
     assert.equal(60, answer.right + #answer.wrong)
     assert.is_true(#answer.wrong > 0)
     for _, outcome in ipairs(answer.wrong) do
-      assert.equal("connection", outcome.kind)
+      assert.equal("connection", outcome.kind, outcome.message)
     end
     assert.same({ right = 5, wrong = {} }, cjson.decode((nginx:get(path("/many", "slow/50", { n = 5 })))))
     assert.equal("pong", (nginx:get("/ping")))

@@ -55,6 +55,9 @@ local function ring_until_done(job, socket)
       if err == "closed" or err == "connection reset by peer" then
         return nil, "the transfer's thread ended the wait, having no descriptors left; raise worker_rlimit_nofile",
           "connection"
+      elseif err == "timeout" then
+        return nil, "the transfer's thread does not answer, having no descriptors left; raise worker_rlimit_nofile",
+          "connection"
       elseif not byte then
         return nil, "the wait for the transfer ended: " .. err
       end
