@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "locks.h"
+
 #define STANDARD 3 /* descriptors below are the child's standard ones */
 
 #define EXIT_PAUSES 50 /* of a millisecond */
@@ -105,19 +107,10 @@ static unsigned allow_descriptors(pid_t pid, unsigned wanted) {
   return (unsigned)limit.rlim_cur;
 }
 
-/* ---- forks ---- */
+/* ---- forks ---- the list is guarded by TR_LOCK_CHILDREN, which is held across a fork */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tr_child *running;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-static void before_fork(void) {
-  pthread_mutex_lock(&lock);
-}
-
-static void after_fork(void) {
-  pthread_mutex_unlock(&lock);
-}
 
 static void close_ends(struct tr_child *child) {
   close_fd(&child->to);
@@ -127,37 +120,32 @@ static void close_ends(struct tr_child *child) {
 }
 
 static void after_fork_in_child(void) {
-  while (running) {
+  for (; running; running = running->next) {
     close_ends(running);
     running->link = NULL;
-    running = running->next;
   }
-  pthread_mutex_unlock(&lock);
 }
 
 /* Without memory for it, copies in forked processes stay open. */
 static void watch_forks(void) {
-  (void)pthread_atfork(before_fork, after_fork, after_fork_in_child);
+  (void)pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
 static void add_running(struct tr_child *child) {
-  pthread_once(&fork_once, watch_forks);
-  pthread_mutex_lock(&lock);
   child->next = running;
   child->link = &running;
   if (child->next) child->next->link = &child->next;
   running = child;
-  pthread_mutex_unlock(&lock);
 }
 
 static void remove_running(struct tr_child *child) {
-  pthread_mutex_lock(&lock);
+  tr_lock(TR_LOCK_CHILDREN);
   if (child->link) {
     *child->link = child->next;
     if (child->next) child->next->link = child->link;
     child->link = NULL;
   }
-  pthread_mutex_unlock(&lock);
+  tr_unlock(TR_LOCK_CHILDREN);
 }
 
 /* ---- beginning and end ---- */
@@ -168,7 +156,8 @@ void tr_child_init(struct tr_child *child) {
   child->link = NULL;
 }
 
-int tr_child_start(struct tr_child *child, const char *program, unsigned descriptors) {
+/* With the lock held, so that no fork comes between the pipes and the list. */
+static int start(struct tr_child *child, const char *program, unsigned descriptors) {
   struct pipes p;
   int status = open_pipes(&p);
   if (status != 0) return status;
@@ -186,6 +175,14 @@ int tr_child_start(struct tr_child *child, const char *program, unsigned descrip
   close_pipes(&p);
   add_running(child);
   return 0;
+}
+
+int tr_child_start(struct tr_child *child, const char *program, unsigned descriptors) {
+  pthread_once(&fork_once, watch_forks);
+  tr_lock(TR_LOCK_CHILDREN);
+  int status = start(child, program, descriptors);
+  tr_unlock(TR_LOCK_CHILDREN);
+  return status;
 }
 
 /* Somebody else may reap all children of the process, as nginx does: then the number may be another

@@ -28,6 +28,7 @@ struct tr_job {
   struct tr_door *door; /* made by doorbell() */
   pid_t pid;            /* of the process that started it */
   int was_sent;
+  int lent_fd;     /* the reactor's, in the set below */
   int epoll, bell; /* made by fd(); the bell rings while pieces wait or all is done */
   int is_finished; /* result, err and info are there */
   int is_working; /* in a step or a cancel; still set at the next one: what raised there ended the job */
@@ -78,8 +79,11 @@ static void release(struct tr_job *job) {
     job->intake.source = NULL;
   job->door = NULL;
   tr_intake_cleanup(&job->intake);
-  if (is_ours && job->place.reactor && job->epoll >= 0)
-    (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, tr_reactor_fd(job->place.reactor), NULL);
+  if (is_ours && job->lent_fd >= 0) {
+    (void)epoll_ctl(job->epoll, EPOLL_CTL_DEL, job->lent_fd, NULL);
+    tr_reactor_return_fd(job->place.reactor);
+  }
+  job->lent_fd = -1;
   tr_reactor_release(job->place.reactor);
   job->place.reactor = NULL;
 }
@@ -234,10 +238,16 @@ static int open_fd(struct tr_job *job) {
   job->bell = eventfd((unsigned)job->is_finished, EFD_CLOEXEC | EFD_NONBLOCK);
   if (job->epoll < 0 || job->bell < 0) return -1;
   if (epoll_ctl(job->epoll, EPOLL_CTL_ADD, job->bell, &event) != 0) return -1;
-  if (job->place.reactor &&
-      epoll_ctl(job->epoll, EPOLL_CTL_ADD, tr_reactor_fd(job->place.reactor), &event) != 0)
+  if (job->intake.source && tr_outbox_set_fd(&job->intake.source->outbox, job->bell) != 0)
     return -1;
-  return job->intake.source ? tr_outbox_set_fd(&job->intake.source->outbox, job->bell) : 0;
+  if (!job->place.reactor) return 0;
+  int fd = tr_reactor_lend_fd(job->place.reactor);
+  if (epoll_ctl(job->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+    tr_reactor_return_fd(job->place.reactor);
+    return -1;
+  }
+  job->lent_fd = fd;
+  return 0;
 }
 
 static int l_fd(lua_State *L) {
@@ -331,7 +341,7 @@ static int l_tostring(lua_State *L) {
 struct tr_job *tr_job_new(lua_State *L, const struct tr_reader *reader, size_t size) {
   struct tr_job *job = tr_new_userdata(L, sizeof *job);
   memset(job, 0, sizeof *job);
-  job->epoll = job->bell = -1;
+  job->epoll = job->bell = job->lent_fd = -1;
   job->pid = getpid();
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);

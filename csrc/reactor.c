@@ -48,7 +48,7 @@ struct tr_reactor {
   int has_failures; /* of transfers, to be reported in the next run */
   int is_broken;    /* libcurl gave up on the multi handle: it is called no more */
   int is_running;   /* in a run, at the end of which the timerfd is set anyway */
-  int is_polled;    /* somebody has the descriptor, and may wait for more than a run does */
+  unsigned lent;    /* how many have the descriptor, who may wait longer than a run does */
 };
 
 /* An event is a watch's, by its address, or a socket of libcurl's, by its number with the lowest
@@ -271,13 +271,17 @@ static void set_clock(struct tr_reactor *r, double due) {
 
 /* Makes times visible to whoever polls the descriptor; a run knows them without it. */
 static void arm(struct tr_reactor *r) {
-  if (r->is_polled) set_clock(r, next_due(r));
+  if (r->lent > 0) set_clock(r, next_due(r));
 }
 
-int tr_reactor_fd(struct tr_reactor *r) {
-  r->is_polled = 1;
+int tr_reactor_lend_fd(struct tr_reactor *r) {
+  r->lent++;
   arm(r);
   return r->epoll;
+}
+
+void tr_reactor_return_fd(struct tr_reactor *r) {
+  r->lent--;
 }
 
 void tr_timer_stop(struct tr_timer *timer) {

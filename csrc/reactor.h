@@ -60,8 +60,10 @@ int tr_reactor_attach(struct tr_reactor *r, const void *key, void *thing,
 /* Whether the reactor was made by the running process: if not, it must not be touched. */
 int tr_reactor_is_ours(const struct tr_reactor *r);
 
-/* Readable when a run is worth taking; asked for by those alone who wait for it, since it costs. */
-int tr_reactor_fd(struct tr_reactor *r);
+/* Readable when a run is worth taking. Given back by those who no longer look at it, since it costs
+** each run that times show there. */
+int tr_reactor_lend_fd(struct tr_reactor *r);
+void tr_reactor_return_fd(struct tr_reactor *r);
 
 enum { TR_RUN_MOVED, TR_RUN_IDLE, TR_RUN_INTERRUPTED };
 

@@ -35,9 +35,9 @@ local function usage(system, message)
 end
 
 local function load_traceroute(system)
-  local ok, why = pcall(require, "traceroute.core") -- which the face would load later
-  if not ok then
-    say(system, "the module does not load: " .. tostring(why):match("^[^\n]*"))
+  local core, why = require("traceroute.lazy").load()
+  if not core then
+    say(system, "the module does not load: " .. why)
     return nil
   end
   return require "traceroute"

@@ -52,12 +52,9 @@ local function ring_until_done(job, socket)
       ngx.sleep(PAUSE_SECONDS)
     else
       local byte, err = receive(socket, 1)
-      if err == "closed" or err == "connection reset by peer" then
-        return nil, "the transfer's thread ended the wait, having no descriptors left; raise worker_rlimit_nofile",
-          "connection"
-      elseif err == "timeout" then
-        return nil, "the transfer's thread does not answer, having no descriptors left; raise worker_rlimit_nofile",
-          "connection"
+      if err == "closed" or err == "connection reset by peer" or err == "timeout" then
+        return nil, "the transfer's thread ended the wait, or never came to it, having no descriptors left; raise "
+          .. "worker_rlimit_nofile", "connection"
       elseif not byte then
         return nil, "the wait for the transfer ended: " .. err
       end
