@@ -72,7 +72,9 @@ static double retry_after(const char *value) {
   if (seconds >= 0) return seconds;
   time_t then = curl_getdate(value, NULL);
   if (then == (time_t)-1) return -1;
-  double left = difftime(then, time(NULL));
+  struct timespec now; /* time() would be up to a tick behind, and a whole second with it */
+  clock_gettime(CLOCK_REALTIME, &now);
+  double left = difftime(then, now.tv_sec) - (double)now.tv_nsec / 1e9;
   return left > 0 ? left : 0;
 }
 

@@ -113,7 +113,7 @@ describe("a further try", function()
       ["seconds:1"] = { 1, 1.7 },
       ["seconds:0.3"] = { 0.3, 0.9 },
       ["raw:0"] = { 0, 0.3 },
-      ["date:2"] = { 1, 2.7 }, -- whole seconds: up to one less
+      ["date:2"] = { 1, 2.7 }, -- the date is cut to whole seconds: up to one less
       ["raw:01 Jan 1990 00:00:00 GMT"] = { 0, 0.3 }, -- long over
       ["seconds:5,ms:150"] = { 0.15, 0.65 }, -- ms goes first
       ["raw:soon"] = { 0.375, 1 },
