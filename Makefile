@@ -19,10 +19,10 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
-  trace_path replies networks scrub locks
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange url reactor thread doorbell resolver \
-  names child vantage survey
-CURL_ROOMS   := exchange reactor url
+  trace_path replies networks scrub locks sigpipe timers
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange url multi reactor thread doorbell \
+  resolver names child vantage survey
+CURL_ROOMS   := exchange multi url
 
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
 FUZZERS := slicer usual response headers pace request replies dns target message
@@ -84,7 +84,8 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
 # What spec/names_spec.lua talks to.
-NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns locks names networks reactor resolver scrub)
+NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns locks multi names networks reactor resolver \
+  scrub sigpipe timers)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm

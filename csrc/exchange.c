@@ -24,6 +24,7 @@ struct tr_exchange {
   const struct tr_endpoint *endpoint;
   struct tr_sink sink;
   struct tr_transfer transfer;
+  struct tr_reactor *reactor; /* from its start */
   struct tr_timer watch;
   struct curl_slist *headers;
   struct tr_slicer slicer;
@@ -394,18 +395,18 @@ static void on_watch(void *arg) {
   double end = x->started + x->allowed;
   int is_late = !is_connected(x) && x->endpoint->connect_timeout < x->allowed;
   if (!is_late && tr_clock() < end) {
-    tr_timer_set(x->transfer.reactor, &x->watch, end);
+    tr_timer_set(x->reactor, &x->watch, end);
     return;
   }
   stop_transfer(x);
   on_ended(x, CURLE_OPERATION_TIMEDOUT);
 }
 
-static void start_watch(struct tr_exchange *x, struct tr_reactor *r) {
+static void start_watch(struct tr_exchange *x) {
   double connect = x->endpoint->connect_timeout;
   x->watch.fire = on_watch;
   x->watch.arg = x;
-  tr_timer_set(r, &x->watch, x->started + (connect < x->allowed ? connect : x->allowed));
+  tr_timer_set(x->reactor, &x->watch, x->started + (connect < x->allowed ? connect : x->allowed));
 }
 
 void tr_exchange_abandon(struct tr_exchange *x) {
@@ -544,7 +545,8 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
   failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) != CURLE_OK;
   if (failed) return -1;
-  start_watch(x, r);
+  x->reactor = r;
+  start_watch(x);
   return tr_reactor_start(r, &x->transfer);
 }
 

@@ -1,35 +1,17 @@
-/* reactor: libcurl's multi handle with its sockets, timers and other descriptors behind one epoll
-** descriptor. It knows transfers, times and descriptors, not what they are for. Knows no Lua.
+/* reactor: transfers, timers and other descriptors behind one epoll descriptor, and the one place
+** where they are waited for. What they are for is not its business. Knows no Lua.
 **
 ** Everything happens inside a run: transfers advance, ended ones are reported, timers fire, watched
-** descriptors are looked at. The functions it calls may add and remove any of these,
-** free what they belong to, and must not call tr_reactor_run.
+** descriptors are looked at. The functions it calls may add and remove any of these, free what they
+** belong to, and must not call tr_reactor_run.
 **
 ** A reactor belongs to the thread and the process that made it: after a fork the child gets a fresh
 ** one, and what it inherited is left alone, since closing it would end the parent's connections. */
 #ifndef TR_REACTOR_H
 #define TR_REACTOR_H
 
-struct tr_reactor;
-
-/* Fires once, when its time has come; embed it, zeroed, in what it belongs to. */
-struct tr_timer {
-  double at; /* tr_clock() seconds */
-  void (*fire)(void *arg);
-  void *arg;
-  struct tr_reactor *reactor; /* private, like the rest: set while it runs */
-  struct tr_timer *next, *before;
-};
-
-/* A transfer ended: `result` is its CURLcode. Embed it in what it belongs to. */
-struct tr_transfer {
-  void *easy; /* the CURL handle, owned by whoever embeds this */
-  void (*ended)(void *arg, int result);
-  void *arg;
-  struct tr_reactor *reactor; /* private, like the rest: set while the transfer runs */
-  struct tr_transfer *next, **link;
-  int failure; /* a CURLcode to be reported */
-};
+#include "multi.h"
+#include "timers.h"
 
 /* A descriptor of somebody else's. `ready` is called from each run in which it is readable, or
 ** can be written to if that is asked for. */
@@ -39,8 +21,6 @@ struct tr_watch {
   void (*ready)(void *arg);
   void *arg;
 };
-
-double tr_clock(void); /* monotonic seconds */
 
 /* A reactor of the caller's own. NULL: no memory or no descriptors left. */
 struct tr_reactor *tr_reactor_new(void);
@@ -84,7 +64,7 @@ void tr_reactor_resume(struct tr_transfer *t);
 int tr_watch_start(struct tr_reactor *r, struct tr_watch *watch);
 void tr_watch_stop(struct tr_reactor *r, struct tr_watch *watch); /* before its fd is closed */
 
-void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at); /* again moves it */
-void tr_timer_stop(struct tr_timer *timer);                                 /* idempotent */
+/* As in timers.h, where a timer is stopped. */
+void tr_timer_set(struct tr_reactor *r, struct tr_timer *timer, double at);
 
 #endif

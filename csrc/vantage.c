@@ -290,7 +290,7 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
   slot->until = now + ceil(wait_time) + TR_TRACE_GRACE;
   if (slot->until < v->overdue_at) v->overdue_at = slot->until;
   /* Commands of one run go out together. */
-  if (!v->flush.reactor) tr_timer_set(v->reactor, &v->flush, 0);
+  if (!v->flush.timers) tr_timer_set(v->reactor, &v->flush, 0);
   return 0;
 }
 

@@ -1,0 +1,235 @@
+/* multi: libcurl's multi handle over an epoll descriptor; see multi.h. */
+#include "multi.h"
+
+#include <curl/curl.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "locks.h"
+#include "scrub.h"
+#include "timers.h"
+
+#define CONNECTIONS_KEPT 64 /* idle connections that stay open for later calls */
+#define STREAMS 32          /* of a connection: libcurl looks at each whenever one of them moves */
+
+static uint64_t mark_of_socket(int fd) {
+  return (uint64_t)fd << 1 | TR_MULTI_MARK;
+}
+
+/* ---- what libcurl tells us ---- */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg) {
+  struct tr_multi *m = arg;
+  (void)easy;
+  (void)socket_arg;
+  if (what == CURL_POLL_REMOVE) {
+    /* Closing already took it out of the set: no error is worth reporting. */
+    (void)epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
+    return 0;
+  }
+  struct epoll_event event;
+  memset(&event, 0, sizeof event);
+  event.data.u64 = mark_of_socket(fd);
+  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
+  if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
+  if (epoll_ctl(m->epoll, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+  return epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -1;
+}
+
+static int on_timer(CURLM *multi, long ms, void *arg) {
+  struct tr_multi *m = arg;
+  (void)multi;
+  m->due = ms < 0 ? -1 : tr_clock() + (double)ms * 1e-3;
+  return 0;
+}
+
+/* ---- birth and death ---- */
+
+/* libcurl writes credentials into buffers of requests, which it frees as they are. Where the
+** process has set libcurl up before, its own allocator stays. Where memory is short the next call
+** tries again. */
+static int init_libcurl(void) {
+  static int is_initialised;
+  tr_lock(TR_LOCK_LIBCURL);
+  if (!is_initialised)
+    is_initialised =
+        curl_global_init_mem(CURL_GLOBAL_DEFAULT, tr_scrub_malloc, tr_scrub_free, tr_scrub_realloc,
+                             tr_scrub_strdup, tr_scrub_calloc) == CURLE_OK;
+  int status = is_initialised ? 0 : -1;
+  tr_unlock(TR_LOCK_LIBCURL);
+  return status;
+}
+
+static int open_handle(struct tr_multi *m) {
+  tr_lock(TR_LOCK_LIBCURL);
+  CURLM *multi = curl_multi_init();
+  tr_unlock(TR_LOCK_LIBCURL);
+  if (!multi) return -1;
+  int failed = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  failed |= curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, m);
+  failed |= curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  failed |= curl_multi_setopt(multi, CURLMOPT_TIMERDATA, m);
+  failed |= curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
+  failed |= curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
+  if (failed) {
+    curl_multi_cleanup(multi);
+    return -1;
+  }
+  m->handle = multi;
+  return 0;
+}
+
+int tr_multi_init(struct tr_multi *m, struct tr_reactor *reactor, int epoll) {
+  m->reactor = reactor;
+  m->epoll = epoll;
+  m->due = -1;
+  return init_libcurl() == 0 && open_handle(m) == 0 ? 0 : -1;
+}
+
+void tr_multi_cleanup(struct tr_multi *m) {
+  if (m->handle) curl_multi_cleanup(m->handle);
+  m->handle = NULL;
+}
+
+/* ---- transfers ---- */
+
+int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
+  if (m->is_broken || (!m->handle && open_handle(m) != 0)) return -1;
+  if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK) return -1;
+  if (curl_multi_add_handle(m->handle, t->easy) != CURLM_OK) return -1;
+  t->multi = m;
+  t->failure = 0;
+  t->next = m->transfers;
+  t->link = &m->transfers;
+  if (t->next) t->next->link = &t->next;
+  m->transfers = t;
+  return 0;
+}
+
+static void detach(struct tr_multi *m, struct tr_transfer *t) {
+  t->multi = NULL;
+  *t->link = t->next;
+  if (t->next) t->next->link = t->link;
+  curl_multi_remove_handle(m->handle, t->easy);
+}
+
+/* Our end of the connection that the transfer uses; 0: none yet. */
+static long local_port(const struct tr_transfer *t) {
+  long port = 0;
+  curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
+  return port;
+}
+
+/* Bytes that were held back are taken in while libcurl is told to go on; if they are refused, it
+** says so here and nowhere else. The transfer is ended in the next run. */
+void tr_multi_resume(struct tr_multi *m, struct tr_transfer *t) {
+  CURLcode result = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+  if (result == CURLE_OK) return;
+  t->failure = (int)result;
+  m->has_failures = 1;
+}
+
+/* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something
+** there, which may take as long as the slowest answer. Telling it to go on with one of the
+** others makes it. */
+static void send_what_waits(struct tr_multi *m, long port) {
+  struct tr_transfer *other = m->transfers;
+  while (other && (other->failure || local_port(other) != port))
+    other = other->next;
+  if (!other) return;
+  curl_easy_pause(other->easy, CURLPAUSE_RECV);
+  tr_multi_resume(m, other);
+}
+
+void tr_multi_stop(struct tr_multi *m, struct tr_transfer *t) {
+  long port = local_port(t);
+  /* Closes the connection if nobody else uses it: only then does the peer learn it now. */
+  curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+  detach(m, t);
+  if (port) send_what_waits(m, port);
+}
+
+/* Nothing in the multi handle can be relied on any more, and nothing that runs in it will end: all
+** of it fails for lack of memory, and what is started later gets another handle. */
+static void replace_handle(struct tr_multi *m) {
+  for (struct tr_transfer *t = m->transfers; t; t = t->next) {
+    curl_multi_remove_handle(m->handle, t->easy);
+    t->failure = CURLE_OUT_OF_MEMORY;
+    m->has_failures = 1;
+  }
+  curl_multi_cleanup(m->handle);
+  m->handle = NULL;
+  m->due = -1;
+  m->is_broken = 0;
+}
+
+static int report_failed(struct tr_multi *m) {
+  int reported = 0;
+  struct tr_transfer *t = m->has_failures ? m->transfers : NULL;
+  m->has_failures = 0;
+  while (t) {
+    int failure = t->failure;
+    if (!failure) {
+      t = t->next;
+      continue;
+    }
+    t->failure = 0;
+    detach(m, t);
+    t->ended(t->arg, failure);
+    reported = 1;
+    /* What it called may have changed the list. */
+    t = m->transfers;
+  }
+  return reported;
+}
+
+static int report_ended(struct tr_multi *m) {
+  int reported = 0, left;
+  CURLMsg *message;
+  while (m->handle && (message = curl_multi_info_read(m->handle, &left))) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURLcode result = message->data.result;
+    struct tr_transfer *t = NULL;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+    detach(m, t);
+    t->ended(t->arg, (int)result);
+    reported = 1;
+  }
+  return reported;
+}
+
+static int curl_flags(uint32_t events) {
+  int flags = 0;
+  if (events & EPOLLIN) flags |= CURL_CSELECT_IN;
+  if (events & EPOLLOUT) flags |= CURL_CSELECT_OUT;
+  if (events & (EPOLLERR | EPOLLHUP)) flags |= CURL_CSELECT_ERR;
+  return flags;
+}
+
+/* It gives up where memory is short, or a socket could not be watched. */
+static void act(struct tr_multi *m, curl_socket_t socket, int flags) {
+  int running;
+  if (!m->handle || m->is_broken) return;
+  if (curl_multi_socket_action(m->handle, socket, flags, &running) > CURLM_OK) m->is_broken = 1;
+}
+
+void tr_multi_look(struct tr_multi *m, uint64_t mark, uint32_t events) {
+  act(m, (curl_socket_t)(mark >> 1), curl_flags(events));
+}
+
+double tr_multi_due(const struct tr_multi *m) {
+  return m->has_failures ? 0 : m->due;
+}
+
+int tr_multi_advance(struct tr_multi *m, double now) {
+  if (m->due < 0 || m->due > now) return 0;
+  m->due = -1;
+  act(m, CURL_SOCKET_TIMEOUT, 0);
+  return 1;
+}
+
+int tr_multi_report(struct tr_multi *m) {
+  int reported = report_ended(m);
+  if (m->is_broken) replace_handle(m);
+  return report_failed(m) | reported;
+}
