@@ -20,9 +20,9 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
   trace_path replies networks scrub locks sigpipe timers
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange url multi reactor thread doorbell \
-  resolver names child vantage survey
-CURL_ROOMS   := exchange multi url
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange headers verdict url multi reactor \
+  thread doorbell resolver names child vantage survey
+CURL_ROOMS   := exchange headers verdict multi url
 
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
 FUZZERS := slicer usual response headers pace request replies dns target message

@@ -94,8 +94,8 @@ static void fail(struct request *request, const struct tr_error *error) {
   if (piece) {
     piece->report->outcome = TR_OUTCOME_REFUSED;
     piece->report->error = *error;
-    piece->report->retry_after = error->retry_after;
-    memcpy(piece->report->ray, error->ray, sizeof error->ray);
+    piece->report->headers.retry_after = error->retry_after;
+    memcpy(piece->report->headers.ray, error->ray, sizeof error->ray);
     piece->report->status = error->status;
   }
   finish(request, piece);
@@ -142,8 +142,8 @@ static double next_pause(struct request *request, const struct tr_report *report
       .tries = (int)request->attempts,
       .retries = call->plan.retries,
       .retry_timeouts = call->plan.try_timeout > 0,
-      .should_retry = report->should_retry,
-      .retry_after = report->retry_after,
+      .should_retry = report->headers.should_retry,
+      .retry_after = report->headers.retry_after,
       .remaining = call->deadline - tr_clock(),
       .random = random_fraction(call),
   };
@@ -187,7 +187,8 @@ static void on_ended(void *arg) {
   struct tr_piece *piece = piece_new(request, TR_PIECE_TRY);
   struct tr_report *report = tr_exchange_report(request->exchange);
   int was_blocked = report->status == 429;
-  tr_quota_heed(call->quota, report->ratelimit, was_blocked ? report->retry_after : -1, tr_clock());
+  tr_quota_heed(call->quota, report->headers.ratelimit,
+                was_blocked ? report->headers.retry_after : -1, tr_clock());
   if (report->status) call->any_answer = 1;
   if (report->out_of_memory) call->is_short = 1;
   double seconds = piece ? next_pause(request, report) : -1;

@@ -180,3 +180,8 @@ void tr_excerpt(char *out, size_t size, const char *bytes, size_t length) {
   }
   out[used] = '\0';
 }
+
+void tr_excerpt_without(char *out, size_t size, char *bytes, size_t length, const char *secret) {
+  tr_redact(bytes, length, secret);
+  tr_excerpt(out, size, bytes, length);
+}

@@ -60,4 +60,7 @@ void tr_redact(char *text, size_t length, const char *secret);
 ** become one space, none at the ends; at most size - 1 bytes, cut between characters. */
 void tr_excerpt(char *out, size_t size, const char *bytes, size_t length);
 
+/* One of bytes in which a secret is blotted out first, so that no beginning of it is left. */
+void tr_excerpt_without(char *out, size_t size, char *bytes, size_t length, const char *secret);
+
 #endif

@@ -7,12 +7,12 @@
 #include <stddef.h>
 
 #include "error.h"
+#include "headers.h"
 #include "reactor.h"
 #include "retry.h"
 #include "slicer.h"
 
 #define TR_HEAD_MAX 512              /* first bytes of an answer, kept for an excerpt */
-#define TR_HEADERS_MAX 262144        /* bytes of headers, those of hints and of a proxy included */
 #define TR_REFUSAL_BYTES_MAX 1048576 /* how much of an answer other than 2xx is taken in */
 
 /* What is the same for all exchanges of a call; outlives them. NULL: libcurl's default. */
@@ -31,14 +31,11 @@ struct tr_endpoint {
 /* How an exchange went. */
 struct tr_report {
   enum tr_outcome outcome;
-  int status;         /* 0: no answer */
-  int whole;          /* the answer is a complete JSON text of a 2xx status */
-  int should_retry;   /* x-should-retry: 1, 0, -1 absent */
-  double retry_after; /* seconds, below 0 absent */
-  double seconds;     /* from start to end */
-  size_t bytes;       /* of the body, after decompression */
-  char ray[TR_RAY_MAX];
-  char ratelimit[128]; /* the Ratelimit header, "" if none */
+  int status;     /* 0: no answer */
+  int whole;      /* the answer is a complete JSON text of a 2xx status */
+  double seconds; /* from start to end */
+  size_t bytes;   /* of the body, after decompression */
+  struct tr_headers headers;
   int out_of_memory;
   struct tr_error error;  /* what to say of it where it is a failure of the exchange itself */
   char head[TR_HEAD_MAX]; /* printable beginning of an answer that is not JSON, else "" */

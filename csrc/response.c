@@ -222,8 +222,8 @@ static void judge(lua_State *L, int request, int env, const char *decode_fault,
   *error = report->error;
   if (error->kind != TR_NONE) return;
   error->status = report->status;
-  error->retry_after = report->retry_after;
-  memcpy(error->ray, report->ray, sizeof error->ray);
+  error->retry_after = report->headers.retry_after;
+  memcpy(error->ray, report->headers.ray, sizeof error->ray);
   if (report->status / 100 != 2) {
     describe_refusal(L, env, report, error);
   } else if (!env) {
@@ -287,8 +287,8 @@ static void update_info(lua_State *L, int request, int env, const struct tr_piec
   set_integer(L, "bytes", bytes);
   set_integer(L, "attempts", (lua_Integer)piece->attempts);
   if (report->status) set_integer(L, "status", report->status);
-  if (*report->ray) {
-    lua_pushstring(L, report->ray);
+  if (*report->headers.ray) {
+    lua_pushstring(L, report->headers.ray);
     lua_setfield(L, info, "ray");
   }
   if (env) {

@@ -56,23 +56,24 @@ static void check_pause(const struct tr_report *report) {
                                        .status = report->status,
                                        .tries = 1,
                                        .retries = 2,
-                                       .should_retry = report->should_retry,
-                                       .retry_after = report->retry_after,
+                                       .should_retry = report->headers.should_retry,
+                                       .retry_after = report->headers.retry_after,
                                        .remaining = REMAINING,
                                        .random = 0.5};
   double pause = tr_retry_pause(&question);
   FUZZ_CHECK(pause < REMAINING && pause == pause);
-  if (pause >= 0 && report->retry_after >= 0) FUZZ_CHECK(pause == report->retry_after);
+  if (pause >= 0 && report->headers.retry_after >= 0)
+    FUZZ_CHECK(pause == report->headers.retry_after);
 }
 
 static void check_report(const struct tr_report *report) {
-  FUZZ_CHECK(isfinite(report->retry_after));
-  FUZZ_CHECK(report->retry_after == -1 || report->retry_after >= 0);
-  FUZZ_CHECK(report->should_retry >= -1 && report->should_retry <= 1);
-  FUZZ_CHECK(memchr(report->ratelimit, '\0', sizeof report->ratelimit));
-  FUZZ_CHECK(memchr(report->ray, '\0', sizeof report->ray));
-  FUZZ_CHECK(!strstr(report->ray, SECRET) && !strstr(report->error.message, SECRET));
-  for (const char *c = report->ray; *c; c++)
+  FUZZ_CHECK(isfinite(report->headers.retry_after));
+  FUZZ_CHECK(report->headers.retry_after == -1 || report->headers.retry_after >= 0);
+  FUZZ_CHECK(report->headers.should_retry >= -1 && report->headers.should_retry <= 1);
+  FUZZ_CHECK(memchr(report->headers.ratelimit, '\0', sizeof report->headers.ratelimit));
+  FUZZ_CHECK(memchr(report->headers.ray, '\0', sizeof report->headers.ray));
+  FUZZ_CHECK(!strstr(report->headers.ray, SECRET) && !strstr(report->error.message, SECRET));
+  for (const char *c = report->headers.ray; *c; c++)
     FUZZ_CHECK((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
@@ -107,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   wire_end(x, CURLE_OK);
   check_report(&x->report);
-  check_pace(x->report.ratelimit);
+  check_pace(x->report.headers.ratelimit);
   check_pause(&x->report);
   tr_exchange_free(x);
   return 0;

@@ -137,7 +137,7 @@ static void end_request(struct run *run, unsigned request) {
   run->request = request;
   piece->report->outcome = TR_OUTCOME_REFUSED;
   cancelled_error(&piece->report->error);
-  piece->report->retry_after = -1;
+  piece->report->headers.retry_after = -1;
   piece->final = 1;
   deliver(run, piece);
 }
