@@ -1,135 +1,7 @@
-/* Unit tests of trace, driven by hand: the exact times, tokens, numbers and failures. Whole traces
-** are run in test_trace_network.c. */
-#include "blocks.h"
-
-#include <math.h>
-#include <stdint.h>
-
-#include "trace.h"
-
-#define START 1000.0
-
-static const struct tr_trace_options usual = {
-    .protocol = TR_PROTOCOL_ICMP,
-    .max_ttl = 30,
-    .packets_per_ttl = 3,
-    .wait_time = 1,
-    .rate = 1e6,
-    .in_flight = 100,
-    .gap = 5,
-};
-
-static void assert_near(double value, double expected) {
-  if (!(fabs(value - expected) <= 1e-9)) fail_msg("%.12f instead of %.12f", value, expected);
-}
-
-static struct tr_address v4(uint32_t address) {
-  struct tr_address a = {.family = AF_INET};
-  a.ip.v4.s_addr = htonl(address);
-  return a;
-}
-
-static struct tr_trace *fresh(const struct tr_trace_options *options, uint32_t targets) {
-  struct tr_trace *t = tr_trace_new(options);
-  assert_non_null(t);
-  for (uint32_t i = 0; i < targets; i++) {
-    struct tr_address a = v4(0xc6336400 + i);
-    assert_int_equal(tr_trace_add(t, &a, i), 0);
-  }
-  return t;
-}
-
-static struct tr_probe next(struct tr_trace *t, double now) {
-  struct tr_probe probe;
-  double wait;
-  assert_int_equal(tr_trace_next(t, now, &probe, &wait), 1);
-  return probe;
-}
-
-static double no_next(struct tr_trace *t, double now) {
-  struct tr_probe probe;
-  double wait = -1;
-  assert_int_equal(tr_trace_next(t, now, &probe, &wait), 0);
-  assert_true(wait >= 0);
-  return wait;
-}
-
-static void answer(struct tr_trace *t, uint32_t token, enum tr_answer what, uint32_t from,
-                   double rtt, double now) {
-  struct tr_reply reply = {.answer = what, .rtt = rtt};
-  if (from) reply.from = v4(from);
-  tr_trace_reply(t, token, &reply, now);
-}
-
-static struct tr_trace_counts count(const struct tr_trace *t) {
-  struct tr_trace_counts counts;
-  tr_trace_count(t, &counts);
-  return counts;
-}
-
-/* The API's published numbers. */
-static void test_deviation(void **state) {
-  (void)state;
-  static const double rtts[] = {0.014e-3, 0.015e-3, 0.034e-3};
-  struct tr_trace_options options = usual;
-  options.max_ttl = 1;
-  struct tr_trace *t = fresh(&options, 1);
-  for (int i = 0; i < 3; i++)
-    answer(t, next(t, START + i).token, TR_ANSWER_REACHED, 0xc6336400, rtts[i], START + i);
-  struct tr_trace_result *result = tr_trace_finished(t);
-  assert_non_null(result);
-  assert_true(tr_trace_is_done(t));
-  assert_int_equal(result->hops, 1);
-  const struct tr_trace_node *node = result->hop[0].node;
-  assert_int_equal(node->count, 3);
-  assert_true(fabs(node->deviation * 1e3 - 0.011269427669584647) < 1e-17);
-  assert_true(fabs(node->mean * 1e3 - 0.021) < 1e-17);
-  assert_true(node->min == rtts[0] && node->max == rtts[2]);
-  assert_near(result->seconds, 2);
-  tr_trace_free(t); /* the result outlives it */
-  assert_int_equal(result->hop[0].sent, 3);
-  tr_trace_result_free(result);
-  tr_trace_result_free(NULL);
-  tr_trace_free(NULL);
-}
-
-/* A large mean takes no digits from a small deviation. */
-static void test_deviation_of_large(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.max_ttl = 1;
-  options.packets_per_ttl = 2;
-  options.wait_time = 2000;
-  struct tr_trace *t = fresh(&options, 1);
-  answer(t, next(t, START).token, TR_ANSWER_REACHED, 1, 1000, START);
-  answer(t, next(t, START).token, TR_ANSWER_REACHED, 1, 1000 + 0x1p-30, START);
-  struct tr_trace_result *result = tr_trace_finished(t);
-  assert_true(fabs(result->hop[0].node[0].deviation / 0x1p-30 - sqrt(0.5)) < 1e-12);
-  tr_trace_result_free(result);
-  tr_trace_free(t);
-}
-
-/* What took longer than the wait time is lost, whatever it says. */
-static void test_late(void **state) {
-  static const enum tr_answer answers[] = {TR_ANSWER_REACHED, TR_ANSWER_EXPIRED,
-                                           TR_ANSWER_NO_ROUTE};
-  (void)state;
-  for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-    struct tr_trace_options options = usual;
-    options.max_ttl = 1;
-    options.packets_per_ttl = 2;
-    struct tr_trace *t = fresh(&options, 1);
-    answer(t, next(t, START).token, answers[i], 1, options.wait_time + 0.01, START + 0.5);
-    answer(t, next(t, START + 0.5).token, answers[i], 1, options.wait_time, START + 1);
-    struct tr_trace_result *result = tr_trace_finished(t);
-    assert_int_equal(result->hop[0].sent, 2);
-    assert_int_equal(result->hop[0].lost, 1);
-    assert_int_equal(result->hop[0].node[0].count, 1);
-    assert_near(result->hop[0].node[0].max, options.wait_time);
-    tr_trace_result_free(result);
-    tr_trace_free(t);
-  }
-}
+/* Unit tests of trace, driven by hand: when which probe goes out, and what ends a target. Whole
+** traces are run in test_trace_network.c; the numbers are test_trace_path.c's, the tokens
+** test_trace_flight.c's. */
+#include "by_hand.h"
 
 /* When a lone target's probes go out. */
 static void test_schedule(void **state) {
@@ -189,70 +61,6 @@ static void test_slow_rate(void **state) {
   assert_near(no_next(t, START + 0.01), 0.01);
   (void)next(t, START + 0.3);
   assert_near(no_next(t, START + 0.3), 0.01);
-  tr_trace_free(t);
-}
-
-static void test_in_flight(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.in_flight = 3;
-  struct tr_trace *t = fresh(&options, 50);
-  uint32_t token = next(t, START).token;
-  (void)next(t, START);
-  (void)next(t, START);
-  assert_near(no_next(t, START), 0.05);
-  assert_near(no_next(t, START + 0.4), 1.6); /* then the grace is over */
-  assert_int_equal(count(t).in_flight, 3);
-  assert_int_equal(count(t).targets, 3);
-  answer(t, token, TR_ANSWER_SILENT, 0, 0, START + 1);
-  (void)next(t, START + 1);
-  assert_int_equal(count(t).lost, 1);
-  (void)next(t, START + 2); /* the others are taken for lost */
-  assert_int_equal(count(t).lost, 3);
-  tr_trace_free(t);
-}
-
-static void test_unknown(void **state) {
-  (void)state;
-  struct tr_trace *t = fresh(&usual, 1);
-  uint32_t token = next(t, START).token;
-  static const uint32_t strange[] = {0, 1, 99, 101, 0x7fffffff, 0x80000000, 0xffffffff};
-  uint64_t unknown = 0;
-  for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
-    if (strange[i] == token) continue;
-    answer(t, strange[i], TR_ANSWER_REACHED, 1, 0, START);
-    assert_int_equal(count(t).unknown, ++unknown);
-  }
-  answer(t, token, (enum tr_answer)(TR_ANSWER_REFUSED + 1), 1, 0, START);
-  answer(t, token, (enum tr_answer) - 1, 1, 0, START);
-  assert_int_equal(count(t).unknown, unknown + 2);
-  answer(t, token, TR_ANSWER_EXPIRED, 1, 0, START);
-  answer(t, token, TR_ANSWER_EXPIRED, 1, 0, START); /* a duplicate */
-  assert_int_equal(count(t).unknown, unknown + 3);
-  assert_int_equal(count(t).answered, 1);
-  struct tr_probe late = next(t, START + 1);
-  (void)next(t, START + 3.1);
-  answer(t, late.token, TR_ANSWER_EXPIRED, 1, 0, START + 3.1); /* taken for lost before */
-  assert_int_equal(count(t).unknown, unknown + 4);
-  tr_trace_free(t);
-}
-
-/* One slot is used again and again, until its tokens begin anew. */
-static void test_tokens_wrap(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.in_flight = TR_TRACE_IN_FLIGHT_MAX + 1; /* one is too many */
-  struct tr_trace *t = fresh(&options, 1);
-  uint32_t uses = INT32_MAX / TR_TRACE_IN_FLIGHT_MAX, first = 0, before = 0;
-  for (uint32_t i = 0; i < 3 * uses; i++) {
-    uint32_t token = next(t, START + i).token;
-    if (i == 0) first = token;
-    assert_in_range(token, 1, INT32_MAX);
-    assert_int_equal(token, i % uses == 0 ? first : before + TR_TRACE_IN_FLIGHT_MAX);
-    before = token;
-    answer(t, token, TR_ANSWER_EXHAUSTED, 0, 0, START + i);
-    assert_int_equal(count(t).exhausted, i + 1);
-  }
   tr_trace_free(t);
 }
 
@@ -436,29 +244,6 @@ static void test_add_later(void **state) {
   }
 }
 
-/* Who says that there is no route is a node of its own, also beside itself. */
-static void test_no_route_beside(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.max_ttl = 1;
-  struct tr_trace *t = fresh(&options, 1);
-  answer(t, next(t, START).token, TR_ANSWER_EXPIRED, 1, 0.01, START);
-  answer(t, next(t, START).token, TR_ANSWER_NO_ROUTE, 1, 0, START);
-  answer(t, next(t, START).token, TR_ANSWER_NO_ROUTE, 0, 0, START);
-  struct tr_trace_result *result = tr_trace_finished(t);
-  assert_int_equal(result->hop[0].nodes, 3);
-  assert_int_equal(result->hop[0].lost, 0);
-  for (unsigned i = 0; i < 3; i++) {
-    const struct tr_trace_node *node = &result->hop[0].node[i];
-    assert_int_equal(node->count, 1);
-    assert_int_equal(node->is_no_route, i > 0);
-    assert_int_equal(node->address.family, i < 2 ? AF_INET : 0);
-    assert_near(node->mean, i == 0 ? 0.01 : 0);
-  }
-  tr_trace_result_free(result);
-  tr_trace_free(t);
-}
-
 static void test_nothing_to_probe(void **state) {
   (void)state;
   for (int i = 0; i < 3; i++) {
@@ -513,28 +298,6 @@ static void test_hostile(void **state) {
   (void)next(t, START);
   assert_near(no_next(t, START), 0.05);
   assert_near(no_next(t, START + 5), 95);
-  tr_trace_free(t);
-}
-
-static void test_local_ports(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.protocol = TR_PROTOCOL_UDP;
-  options.in_flight = 1000;
-  struct tr_trace *t = fresh(&options, 200);
-  unsigned port[200] = {0}, apart = 0;
-  struct tr_probe probe;
-  double wait;
-  while (tr_trace_next(t, START, &probe, &wait)) {
-    unsigned id = ntohl(probe.to->ip.v4.s_addr) - 0xc6336400;
-    if (port[id]) assert_int_equal(probe.local_port, port[id]);
-    port[id] = probe.local_port;
-    assert_in_range(probe.local_port, 1024, 32767);
-    assert_int_equal(probe.port, 33434);
-  }
-  for (unsigned i = 1; i < 200; i++)
-    apart += abs((int)port[i] - (int)port[i - 1]) > 1000;
-  assert_int_equal(apart, 199);
   tr_trace_free(t);
 }
 
@@ -612,15 +375,9 @@ static void test_free_midway(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_deviation),
-      cmocka_unit_test(test_deviation_of_large),
-      cmocka_unit_test(test_late),
       cmocka_unit_test(test_schedule),
       cmocka_unit_test(test_rate),
       cmocka_unit_test(test_slow_rate),
-      cmocka_unit_test(test_in_flight),
-      cmocka_unit_test(test_unknown),
-      cmocka_unit_test(test_tokens_wrap),
       cmocka_unit_test(test_exhausted),
       cmocka_unit_test(test_unsendable),
       cmocka_unit_test(test_refused),
@@ -628,10 +385,8 @@ int main(void) {
       cmocka_unit_test(test_abort),
       cmocka_unit_test(test_turns),
       cmocka_unit_test(test_add_later),
-      cmocka_unit_test(test_no_route_beside),
       cmocka_unit_test(test_nothing_to_probe),
       cmocka_unit_test(test_hostile),
-      cmocka_unit_test(test_local_ports),
       cmocka_unit_test(test_out_of_memory),
       cmocka_unit_test(test_free_midway),
   };
