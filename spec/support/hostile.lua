@@ -1,5 +1,9 @@
--- Values that no argument expects, one of each kind. Knows nothing of who is given them.
+-- Values that no argument expects, one of each kind, and how to give them to a function that must not raise. Knows
+-- nothing of who is given them.
 
+local assert = require "luassert"
+
+local unpack = table.unpack or unpack -- luacheck: ignore
 local hostile = {}
 
 -- A table each of whose metamethods raises, what it raises being no string.
@@ -66,6 +70,25 @@ function hostile.million(value)
     list[i] = value
   end
   return list
+end
+
+--- Asserts that it is an error that says which argument was wrong, in one short line.
+function hostile.is_error(err, name)
+  assert.equal("table", type(err), name)
+  assert.equal("invalid_request", err.kind, name)
+  assert.equal("string", type(err.message), name)
+  assert.equal("string", type(err.path), name)
+  assert.is_true(#err.message < 512 and #err.path < 160, name)
+  assert.is_nil((tostring(err)):find("%c"), name)
+end
+
+--- Calls, and fails the spec with the name of the case when something is raised.
+function hostile.call(name, f, ...)
+  local returned = { n = select("#", ...), pcall(f, ...) }
+  if not returned[1] then
+    error(name .. " raised " .. (type(returned[2]) == "string" and returned[2] or type(returned[2])))
+  end
+  return unpack(returned, 2, 5)
 end
 
 return hostile
