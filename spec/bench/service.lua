@@ -1,17 +1,15 @@
 -- A service whose answers cost next to nothing: nginx hands out files over TLS, so that what asks is what is measured.
 -- Knows nothing of who asks.
 
-local conf = require "spec.support.conf"
 local generate = require "spec.bench.generate"
 local host = require "spec.support.host"
+local nginx = require "spec.support.nginx"
 local pki = require "spec.support.pki"
-local process = require "spec.support.process"
 
 local service = {}
 local Service = {}
 Service.__index = Service
 
-local START_TRIES = 5
 local SEED = 1
 local HOPS = 15
 local SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
@@ -19,29 +17,19 @@ local SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
 -- A POST to a file is answered with 405, and that with the file. What is below /slow comes at a steady pace; /many
 -- chooses the answer by the first target asked for, and takes its time.
 local TEXT = [[
-daemon off;
-pid nginx.pid;
+$MAIN
 error_log error.log notice;
 worker_processes 1;
-$USER
-$MODULES
 events { worker_connections 1024; }
 http {
-  access_log off;
+$TEMP
   default_type application/json;
-  client_body_temp_path temp/body;
-  proxy_temp_path temp/proxy;
-  fastcgi_temp_path temp/fastcgi;
-  uwsgi_temp_path temp/uwsgi;
-  scgi_temp_path temp/scgi;
   keepalive_requests 1000000;
   keepalive_timeout 600s;
   open_file_cache max=100;
   output_buffers 2 128k;
   init_worker_by_lua_block {
-    local fifo = io.open("$DIRECTORY/ready", "w")
-    fifo:write("ready\n")
-    fifo:close()
+$READY
   }
   server {
     listen 127.0.0.1:$PORT ssl http2 backlog=1024;
@@ -70,10 +58,6 @@ http {
 }
 ]]
 
-local function fill(text, values)
-  return (text:gsub("%$(%u+)", values))
-end
-
 -- What a client finds on a machine of the day: the CAs of the system, and ours.
 local function write_ca_file(directory, ca_file)
   local all = directory .. "/all.pem"
@@ -96,38 +80,21 @@ local function write_answers(directory, answers)
   return sizes
 end
 
-local function try(options)
-  local directory = host.private_directory("traceroute-bench")
-  host.run(("cd %s && mkdir -p temp answers/slow && chmod -R 755 ."):format(host.quote(directory)))
-  local port = host.free_ports(1)[1]
-  local self = { directory = directory, port = port, sizes = write_answers(directory, options.answers) }
-  self.ca_file = write_ca_file(directory, pki.make(directory).ca_file)
-  local user = host.run("id -u"):match("%d+") == "0" and ("user %s;"):format(host.run("id -un"):match("%S+")) or ""
-  host.write(directory .. "/nginx.conf", fill(TEXT, {
-    USER = user,
-    MODULES = conf.modules(),
-    DIRECTORY = directory,
-    PORT = tostring(port),
-    RATE = options.rate,
-  }))
-  self.process = process.launch(directory, ("nginx -e error.log -p %s -c %s/nginx.conf"):format(
-    host.quote(directory), host.quote(directory)))
-  local ready, why = self.process:ready()
-  return ready and setmetatable(self, Service), why
-end
-
 --- options: answers (`{ [name] = { targets =, colos =, before = } }`), rate (bytes a second of the slow ones, as nginx
 --- writes them).
 function service.start(options)
-  local why
-  for _ = 1, START_TRIES do
-    local started
-    started, why = try(options)
-    if started then
-      return started
-    end
-  end
-  error("nginx did not start: " .. tostring(why))
+  local self = {}
+  self.process = nginx.start {
+    name = "traceroute-bench",
+    configure = function(directory)
+      host.run(("cd %s && mkdir -p answers/slow && chmod -R 755 ."):format(host.quote(directory)))
+      self.port = host.free_ports(1)[1]
+      self.sizes = write_answers(directory, options.answers)
+      self.ca_file = write_ca_file(directory, pki.make(directory).ca_file)
+      return nginx.fill(TEXT, { PORT = tostring(self.port), RATE = options.rate })
+    end,
+  }
+  return setmetatable(self, Service)
 end
 
 --- The base URL that gives the answer of that name, "slow/" and its name, or "many".

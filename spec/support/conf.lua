@@ -2,6 +2,7 @@
 -- what is answered is api.lua's, which nginx loads.
 
 local host = require "spec.support.host"
+local nginx = require "spec.support.nginx"
 
 local conf = {}
 
@@ -17,22 +18,13 @@ conf.LISTENERS = {
 }
 
 local MAIN = [[
-daemon off;
-pid nginx.pid;
+$MAIN
 error_log error.log info;
 worker_processes $WORKERS;
-worker_rlimit_core 0;
-$USER
-$MODULES
 events { worker_connections 1024; }
 http {
-  access_log off;
+$TEMP
   default_type application/json;
-  client_body_temp_path temp/body;
-  proxy_temp_path temp/proxy;
-  fastcgi_temp_path temp/fastcgi;
-  uwsgi_temp_path temp/uwsgi;
-  scgi_temp_path temp/scgi;
   client_max_body_size 16m;
   client_body_buffer_size 1m;
   large_client_header_buffers 8 64k;
@@ -88,46 +80,7 @@ local TLS = [[
     ssl_session_cache builtin;
 ]]
 
-local function fill(text, values)
-  return (text:gsub("%$(%u+)", values))
-end
-
--- The lines that load nginx's Lua module: Debian's is a shared object; elsewhere it can be compiled in.
-function conf.modules()
-  local options = host.run("nginx -V 2>&1")
-  local directory = options:match("%-%-modules%-path=(%S+)") or "/usr/lib/nginx/modules"
-  local lines = {}
-  for _, name in ipairs { "ndk_http_module", "ngx_http_lua_module" } do
-    local path = directory .. "/" .. name .. ".so"
-    local file = io.open(path, "rb")
-    if file then
-      file:close()
-      lines[#lines + 1] = ('load_module "%s";'):format(path)
-    end
-  end
-  return table.concat(lines, "\n")
-end
-
--- The Lua text that has `make coverage` count lines, where nginx runs the module.
-function conf.coverage()
-  local notes = os.getenv("TRACEROUTE_COVERAGE")
-  return notes and ("assert(loadfile(%q))(%q)"):format(host.root() .. "/spec/support/coverage.lua", notes) or ""
-end
-
--- The same for directives of the http level, which may have an init_by_lua of their own.
-function conf.counting(http)
-  local coverage = conf.coverage()
-  if coverage == "" then
-    return http
-  elseif not http:find("init_by_lua_block {", 1, true) then
-    return http .. "init_by_lua_block { " .. coverage .. " }\n"
-  end
-  return (http:gsub("init_by_lua_block {", function(opening)
-    return opening .. " " .. coverage .. " "
-  end))
-end
-
--- ports: listener name -> port; bare: the behaviour of a URL that names none. Returns the text of nginx.conf.
+-- ports: listener name -> port; bare: the behaviour of a URL that names none. Returns the text.
 function conf.text(ports, workers, bare)
   local servers, six = {}, host.has_ipv6()
   for _, listener in ipairs(conf.LISTENERS) do
@@ -136,23 +89,19 @@ function conf.text(ports, workers, bare)
     if six then
       listen = listen .. ("    listen [::1]:%d%s;\n"):format(ports[listener.name], options)
     end
-    servers[#servers + 1] = fill(SERVER, {
+    servers[#servers + 1] = nginx.fill(SERVER, {
       LISTEN = listen,
       NAME = listener.name,
       HTTP = tostring(ports.http),
       BARE = bare,
-      TLS = listener.certificate and fill(TLS, {
+      TLS = listener.certificate and nginx.fill(TLS, {
         CERTIFICATE = listener.certificate,
         PROTOCOLS = listener.tls or "TLSv1.2 TLSv1.3",
       }) or "",
     })
   end
-  local user = host.run("id -un"):match("%S+")
-  return fill(MAIN, {
+  return nginx.fill(MAIN, {
     WORKERS = tostring(workers),
-    USER = host.run("id -u"):match("%d+") == "0" and ("user %s;"):format(user) or "",
-    MODULES = conf.modules(),
-    ROOT = host.root(),
     SERVERS = table.concat(servers),
   })
 end

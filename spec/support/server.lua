@@ -5,61 +5,38 @@ local api = require "spec.support.api"
 local cjson = require "cjson"
 local conf = require "spec.support.conf"
 local host = require "spec.support.host"
+local nginx = require "spec.support.nginx"
 local pki = require "spec.support.pki"
-local process = require "spec.support.process"
 local proxy = require "spec.support.proxy"
 
 local server = {}
 local Server = {}
 Server.__index = Server
 
-local START_TRIES = 5
 local ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
-
-local function try(options)
-  local directory = host.private_directory("traceroute-spec")
-  host.run(("mkdir %s/temp %s/raw"):format(host.quote(directory), host.quote(directory)))
-  local certificates = pki.make(directory)
-  local ports, free = {}, host.free_ports(#conf.LISTENERS)
-  for i, listener in ipairs(conf.LISTENERS) do
-    ports[listener.name] = free[i]
-  end
-  host.write(directory .. "/requests.log", "")
-  host.write(directory .. "/nginx.conf", conf.text(ports, options.workers or 1, options.bare or "ok"))
-  local quoted = host.quote(directory)
-  local running = process.launch(directory, ("nginx -e error.log -p %s -c %s/nginx.conf"):format(quoted, quoted))
-  local ready, why = running:ready()
-  if not ready then
-    return nil, why
-  end
-  return setmetatable({
-    directory = directory,
-    ca_file = certificates.ca_file,
-    ports = ports,
-    account = ACCOUNT,
-    process = running,
-    keys = 0,
-    proxies = {},
-  }, Server)
-end
 
 -- options.workers: how many worker processes, 1 by default. options.bare: the behaviour of a URL that
 -- names none, "ok" by default.
 function server.start(options)
+  options = options or {}
   local _, missing = host.run("command -v nginx setpriv openssl >/dev/null")
   assert(missing == 0, "nginx, setpriv and openssl are needed")
-  local why
-  for _ = 1, START_TRIES do
-    local started
-    started, why = try(options or {})
-    if started then
-      return started
-    end
-    if not why:find("bind%(%)") then
-      break
-    end
-  end
-  error("nginx did not start: " .. why)
+  local self = { ports = {}, account = ACCOUNT, keys = 0, proxies = {} }
+  self.process = nginx.start {
+    name = "traceroute-spec",
+    configure = function(directory)
+      host.run(("mkdir %s/raw"):format(host.quote(directory)))
+      self.ca_file = pki.make(directory).ca_file
+      local free = host.free_ports(#conf.LISTENERS)
+      for i, listener in ipairs(conf.LISTENERS) do
+        self.ports[listener.name] = free[i]
+      end
+      host.write(directory .. "/requests.log", "")
+      return conf.text(self.ports, options.workers or 1, options.bare or "ok")
+    end,
+  }
+  self.directory = self.process.directory
+  return setmetatable(self, Server)
 end
 
 local shared

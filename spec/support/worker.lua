@@ -1,35 +1,24 @@
 -- An nginx that uses the module, as its users' do: starts it with the locations that a spec gives, asks it, reloads
 -- it and ends it. Knows nothing of what the locations do.
 
-local conf = require "spec.support.conf"
 local host = require "spec.support.host"
-local process = require "spec.support.process"
+local nginx = require "spec.support.nginx"
 
 local worker = {}
 local Worker = {}
 Worker.__index = Worker
 
-local START_TRIES = 5
-
 local TEXT = [[
-daemon off;
-pid nginx.pid;
+$MAIN
 error_log error.log info;
 worker_processes $WORKERS;
 worker_rlimit_nofile $DESCRIPTORS;
 worker_shutdown_timeout 10s;
-$USER
-$MODULES
-$MAIN
+$TOP
 events { worker_connections $CONNECTIONS; }
 http {
-  access_log off;
+$TEMP
   default_type text/plain;
-  client_body_temp_path temp/body;
-  proxy_temp_path temp/proxy;
-  fastcgi_temp_path temp/fastcgi;
-  uwsgi_temp_path temp/uwsgi;
-  scgi_temp_path temp/scgi;
   lua_package_path "$ROOT/lua/?.lua;$ROOT/lua/?/init.lua;$ROOT/?.lua;;";
   lua_package_cpath "$ROOT/$BUILD/?.so;;";
   lua_max_running_timers 1024;
@@ -37,6 +26,10 @@ http {
   lua_socket_log_errors off;
   keepalive_requests 1000000;
 $HTTP
+  init_worker_by_lua_block {
+$READY
+    $INIT_WORKER
+  }
   server {
     listen 127.0.0.1:$PORT backlog=4096;
     location = /ping { return 200 "pong"; }
@@ -46,67 +39,43 @@ $LOCATIONS
 }
 ]]
 
-local READY = [[
-  init_worker_by_lua_block {
-    if ngx.worker.id() == 0 then
-      local fifo = io.open("$DIRECTORY/ready", "w")
-      fifo:write("ready\n")
-      fifo:close()
-    end
-    $INIT_WORKER
-  }
-]]
-
-local function fill(text, values)
-  return (text:gsub("%$(%u[%u_]+)", values))
-end
-
-local function try(options)
-  local directory = host.private_directory("traceroute-worker")
-  local quoted = host.quote(directory)
-  host.run(("mkdir %s/temp && chmod 755 %s"):format(quoted, quoted))
-  local port = host.free_ports(1)[1]
-  local user = options.user or (host.run("id -u"):match("%d+") == "0" and host.run("id -un"):match("%S+"))
-  host.write(directory .. "/nginx.conf", fill(TEXT, {
-    WORKERS = tostring(options.workers or 1),
-    USER = user and ("user %s;"):format(user) or "",
-    MODULES = conf.modules(),
-    MAIN = options.main or "",
-    DESCRIPTORS = tostring(options.descriptors or 16384),
-    CONNECTIONS = tostring(options.connections or 8192),
-    ROOT = host.root(),
-    BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
-    PORT = tostring(port),
-    HTTP = conf.counting(options.http or "") .. fill(READY, {
-      DIRECTORY = directory,
-      INIT_WORKER = options.init_worker or "",
-    }),
-    LOCATIONS = options.locations,
-  }))
-  local running = process.launch(directory, ("%s nginx -e error.log -p %s -c %s/nginx.conf"):format(
-    options.under or "", quoted, quoted))
-  local ready, why = running:ready()
-  if not ready then
-    return nil, why
+-- Directives of the http level, in which `make coverage` counts lines; they may have an init_by_lua of their own.
+local function counting(http)
+  local coverage = nginx.coverage()
+  if coverage == "" then
+    return http
+  elseif not http:find("init_by_lua_block {", 1, true) then
+    return http .. "init_by_lua_block { " .. coverage .. " }\n"
   end
-  return setmetatable({ directory = directory, port = port, process = running }, Worker)
+  return (http:gsub("init_by_lua_block {", function(opening)
+    return opening .. " " .. coverage .. " "
+  end))
 end
 
 --- options: locations, http (directives of that level), main (of the top level), init_worker (Lua), workers, user,
 --- connections and descriptors (of a worker: 8192, 16384), under (words before nginx, such as valgrind's).
 function worker.start(options)
-  local why
-  for _ = 1, START_TRIES do
-    local started
-    started, why = try(options)
-    if started then
-      return started
-    end
-    if not why:find("bind%(%)") then
-      break
-    end
-  end
-  error("nginx did not start: " .. why)
+  local port
+  local running = nginx.start {
+    name = "traceroute-worker",
+    user = options.user,
+    under = options.under,
+    configure = function()
+      port = host.free_ports(1)[1]
+      return nginx.fill(TEXT, {
+        WORKERS = tostring(options.workers or 1),
+        DESCRIPTORS = tostring(options.descriptors or 16384),
+        CONNECTIONS = tostring(options.connections or 8192),
+        TOP = options.main or "",
+        BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
+        PORT = tostring(port),
+        HTTP = counting(options.http or ""),
+        INIT_WORKER = options.init_worker or "",
+        LOCATIONS = options.locations,
+      })
+    end,
+  }
+  return setmetatable({ directory = running.directory, port = port, process = running }, Worker)
 end
 
 function Worker:url(path)
