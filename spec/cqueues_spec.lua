@@ -16,11 +16,7 @@ describe("traceroutes in a cqueue", function()
   end)
 
   local function options(behaviour, more)
-    local opts = { base_url = stand_in:url(behaviour), ca_file = stand_in.ca_file, token = "secret", quota = 0 }
-    for name, value in pairs(more or {}) do
-      opts[name] = value
-    end
-    return opts
+    return stand_in:options(behaviour, { token = "secret", quota = 0 }, more)
   end
 
   -- Runs a function in a cqueue of its own to the end.

@@ -85,11 +85,7 @@ describe("what would send refuses, and sends nothing, for", function()
   end)
 
   local function options(more)
-    local opts = { base_url = stand_in:url(), ca_file = stand_in.ca_file, token = "hostile", retries = 0, quota = 0 }
-    for name, value in pairs(more or {}) do
-      opts[name] = value
-    end
-    return opts
+    return stand_in:options(nil, { token = "hostile", retries = 0, quota = 0 }, more)
   end
 
   -- All that start from an account, and the waiter's two values besides.

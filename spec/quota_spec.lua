@@ -21,12 +21,7 @@ describe("the pace of a process", function()
   end)
 
   local function options(behaviour, more)
-    local all = { base_url = stand_in:url(behaviour), ca_file = stand_in.ca_file, token = token, retries = 0,
-      timeout = 20 }
-    for name, value in pairs(more or {}) do
-      all[name] = value
-    end
-    return all
+    return stand_in:options(behaviour, { token = token, retries = 0, timeout = 20 }, more)
   end
 
   local function targets(count)

@@ -23,14 +23,7 @@ describe("the schema", function()
   end)
 
   local function options(more)
-    local opts = {
-      base_url = stand_in:url(), ca_file = stand_in.ca_file, token = "schema-spec-token", retries = 0, quota = 0,
-      colos = { "den01" },
-    }
-    for name, value in pairs(more or {}) do
-      opts[name] = value
-    end
-    return opts
+    return stand_in:options(nil, { token = "schema-spec-token", retries = 0, quota = 0, colos = { "den01" } }, more)
   end
 
   describe("of the options", function()

@@ -80,6 +80,17 @@ function Server:url(behaviour, listener, name)
   return ("%s://%s:%d%s/client/v4"):format(scheme, name or "localhost", port, behaviour)
 end
 
+-- Options of a call that the behaviour answers: what it takes to reach it, then `own`, then `more` on top.
+function Server:options(behaviour, own, more)
+  local opts = { base_url = self:url(behaviour), ca_file = self.ca_file }
+  for _, given in ipairs { own, more } do
+    for name, value in pairs(given) do
+      opts[name] = value
+    end
+  end
+  return opts
+end
+
 -- A text that no other call gives: keeps the counters of the `retry` behaviour apart.
 function Server:key()
   self.keys = self.keys + 1

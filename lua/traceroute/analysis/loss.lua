@@ -6,7 +6,6 @@
 -- them, next to this hop and up to the end, whose packets are counted together, because three packets
 -- of one hop say little.
 
-local invalid = require "traceroute.invalid"
 local path = require "traceroute.analysis.path"
 
 local loss = {}
@@ -196,14 +195,9 @@ end
 ---@return traceroute.Loss[]? verdicts one a hop, in order of TTL
 ---@return traceroute.Error? err
 function loss.verdicts(colo, target, opts)
-  local checked, err = invalid.options(opts, OPTIONS, "opts")
-  if not checked then
-    return nil, err
-  end
-  local read
-  read, err = path.read(colo, target)
+  local read, checked = path.read_with_options(colo, target, opts, OPTIONS)
   if not read then
-    return nil, err
+    return nil, checked
   end
   return loss.verdicts_of(read, checked.min_packets)
 end
@@ -242,14 +236,9 @@ end
 ---@return traceroute.LossBegin? begin
 ---@return traceroute.Error? err
 function loss.begins(colo, target, opts)
-  local checked, err = invalid.options(opts, OPTIONS, "opts")
-  if not checked then
-    return nil, err
-  end
-  local read
-  read, err = path.read(colo, target)
+  local read, checked = path.read_with_options(colo, target, opts, OPTIONS)
   if not read then
-    return nil, err
+    return nil, checked
   end
   local before
   for h, verdict in ipairs(loss.verdicts_of(read, checked.min_packets)) do

@@ -195,6 +195,26 @@ function path.read(colo, target)
   return read
 end
 
+---The same where there are options, too, which are checked first.
+---@param colo traceroute.ColoResult
+---@param target string?
+---@param opts table?
+---@param known table<string, string> option -> its type
+---@return traceroute.Path? path
+---@return table|traceroute.Error opts as checked, or the error
+function path.read_with_options(colo, target, opts, known)
+  local checked, err = invalid.options(opts, known, "opts")
+  if not checked then
+    return nil, err
+  end
+  local read
+  read, err = path.read(colo, target)
+  if not read then
+    return nil, err
+  end
+  return read, checked
+end
+
 ---The target's summary under one spelling; see fields.summary.
 ---@param colo traceroute.ColoResult
 ---@return traceroute.Rtt|{ip: string?, name: string?, asn: string?}|nil summary

@@ -3,7 +3,6 @@
 -- Routers answer probes when they have time, so a single slow hop means nothing. What the later hops
 -- keep was gained on the way.
 
-local invalid = require "traceroute.invalid"
 local path = require "traceroute.analysis.path"
 
 local rtt = {}
@@ -68,14 +67,9 @@ end
 ---@return traceroute.Jump[]? jumps
 ---@return traceroute.Error? err
 function rtt.jumps(colo, target, opts)
-  local checked, err = invalid.options(opts, OPTIONS, "opts")
-  if not checked then
-    return nil, err
-  end
-  local read
-  read, err = path.read(colo, target)
+  local read, checked = path.read_with_options(colo, target, opts, OPTIONS)
   if not read then
-    return nil, err
+    return nil, checked
   end
   return rtt.jumps_of(read, checked.min_ms)
 end
