@@ -146,9 +146,9 @@ static void tell(const struct asker *asker, enum tr_query kind, const struct tr_
     if (found->address.family)
       asker->address(asker->arg, &found->address, NULL);
     else
-      asker->address(asker->arg, NULL, found->why);
+      asker->address(asker->arg, NULL, found->is_short ? NULL : found->why);
   } else {
-    asker->text(asker->arg, found->text[0] ? found->text : NULL);
+    asker->text(asker->arg, found->text[0] ? found->text : NULL, found->is_short);
   }
 }
 
@@ -200,7 +200,7 @@ static void send_question(struct tr_names *names, struct question *question) {
   list_add(&names->out, question);
   struct query *query = tr_calloc(sizeof *query);
   if (!query) {
-    question->found.why = "out of memory";
+    question->found.is_short = 1;
     set_answered(names, &names->out, question);
     return;
   }
@@ -437,7 +437,7 @@ static int ask_reversed(struct tr_names *names, enum tr_query kind,
   char key[TR_NAME_MAX + 2];
   key[0] = kind == TR_QUERY_POINTER ? 'p' : 'o';
   if (tr_dns_reversed(address, zone, key + 1, sizeof key - 1) != 0) {
-    answer(arg, NULL);
+    answer(arg, NULL, 0);
     return 0;
   }
   struct asker who = {NULL, NULL, answer, arg};
@@ -455,7 +455,7 @@ int tr_names_origin(struct tr_names *names, const struct tr_address *address,
   /* Under an address of IPv4 mapped into IPv6 no zone has anything. */
   if (!tr_address_is_public(address) ||
       (address->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->ip.v6))) {
-    answer(arg, NULL);
+    answer(arg, NULL, 0);
     return 0;
   }
   return ask_reversed(names, TR_QUERY_ORIGIN, address,

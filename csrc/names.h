@@ -48,14 +48,14 @@ void tr_names_free(struct tr_names *names);
 
 /* family: AF_INET, AF_INET6 or AF_UNSPEC (IPv4 first where both are there). A text that is an
 ** address answers itself. /etc/hosts counts. On failure `address` is NULL and `why` is a static
-** text ("no such host", "timed out", …). */
+** text ("no such host", "timed out", …), or NULL: out of memory. */
 typedef void (*tr_names_address_fn)(void *arg, const struct tr_address *address, const char *why);
 int tr_names_resolve(struct tr_names *names, const char *host, int family,
                      tr_names_address_fn answer, void *arg);
 
-/* The name of an address (PTR), or NULL. Names with other bytes than letters, digits, hyphens,
-** underscores and dots are none. */
-typedef void (*tr_names_text_fn)(void *arg, const char *text);
+/* The name of an address (PTR), or NULL; with is_short it is not known, for lack of memory. Names
+** with other bytes than letters, digits, hyphens, underscores and dots are none. */
+typedef void (*tr_names_text_fn)(void *arg, const char *text, int is_short);
 int tr_names_reverse(struct tr_names *names, const struct tr_address *address,
                      tr_names_text_fn answer, void *arg);
 

@@ -37,12 +37,14 @@ struct tr_resolver {
   ares_channel channel;
   struct tr_timer timer;
   struct socket *sockets;
+  int is_deaf; /* for want of memory the last new socket is not watched */
   void (*after)(void *arg);
   void *arg;
   struct stat configuration; /* zero where there was none */
 };
 
 struct query {
+  struct tr_resolver *resolver;
   enum tr_query kind;
   tr_resolver_fn report;
   void *arg;
@@ -70,8 +72,6 @@ static const char *why_of(int status) {
     return "the name server failed";
   case ARES_EREFUSED:
     return "the name server refused";
-  case ARES_ENOMEM:
-    return "out of memory";
   default:
     return "the name server's answer makes no sense";
   }
@@ -84,6 +84,11 @@ static double seconds_of(int status) {
              : 0;
 }
 
+/* A socket that is not watched is one that nobody answers at. */
+static int is_short(const struct query *query, int status) {
+  return status == ARES_ENOMEM || (status == ARES_ETIMEOUT && query->resolver->is_deaf);
+}
+
 static void on_text(void *arg, int status, int timeouts, unsigned char *answer, int length) {
   struct query *query = arg;
   (void)timeouts;
@@ -93,6 +98,7 @@ static void on_text(void *arg, int status, int timeouts, unsigned char *answer, 
   }
   struct tr_found found;
   memset(&found, 0, sizeof found);
+  found.is_short = is_short(query, status);
   double seconds = seconds_of(status);
   if (status == ARES_SUCCESS) {
     unsigned ttl = 0;
@@ -129,6 +135,7 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
   struct tr_found found;
   memset(&found, 0, sizeof found);
   double seconds = seconds_of(status);
+  found.is_short = is_short(query, status);
   found.why = why_of(status == ARES_SUCCESS ? ARES_ENODATA : status);
   if (status == ARES_SUCCESS) {
     seconds = UINT32_MAX;
@@ -172,7 +179,6 @@ static void on_socket(void *arg) {
   process(socket->resolver, fd, socket->watch.is_writer ? fd : ARES_SOCKET_BAD);
 }
 
-/* A socket that cannot be watched is one that nobody answers at. */
 static void on_socket_state(void *arg, ares_socket_t fd, int is_reader, int is_writer) {
   struct tr_resolver *r = arg;
   struct socket **link = &r->sockets;
@@ -188,6 +194,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int is_reader, int is_w
   }
   if (!socket) {
     socket = tr_calloc(sizeof *socket);
+    r->is_deaf = !socket;
     if (!socket) return;
     socket->resolver = r;
     socket->watch.fd = fd;
@@ -197,7 +204,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int is_reader, int is_w
     r->sockets = socket;
   }
   socket->watch.is_writer = is_writer;
-  (void)tr_watch_start(r->reactor, &socket->watch);
+  if (tr_watch_start(r->reactor, &socket->watch) != 0 && errno == ENOMEM) r->is_deaf = 1;
 }
 
 /* c-ares' own would raise SIGPIPE when a server closes a connection that is written to. */
@@ -329,10 +336,11 @@ void tr_resolver_ask(struct tr_resolver *r, enum tr_query kind, int family, cons
   if (!query) {
     struct tr_found found;
     memset(&found, 0, sizeof found);
-    found.why = "out of memory";
+    found.is_short = 1;
     fn(arg, &found, 0);
     return;
   }
+  query->resolver = r;
   query->kind = kind;
   query->report = fn;
   query->arg = arg;

@@ -12,6 +12,7 @@ enum tr_query { TR_QUERY_HOST, TR_QUERY_POINTER, TR_QUERY_ORIGIN };
 struct tr_found {
   struct tr_address address;  /* of HOST; family 0: none */
   const char *why;            /* of HOST without an address: a static text */
+  int is_short;               /* of memory: nothing is known */
   char text[TR_DNS_NAME_MAX]; /* of POINTER and ORIGIN; empty: none */
 };
 

@@ -158,9 +158,10 @@ static void lookup_settle(struct lookup *lookup) {
   soon(survey);
 }
 
-static void on_text(void *arg, const char *text) {
+static void on_text(void *arg, const char *text, int is_short) {
   const struct asked *asked = arg;
   struct lookup *lookup = asked->lookup;
+  if (is_short) lookup->survey->is_short = 1;
   char **texts = asked->is_origin ? lookup->sight->asn : lookup->sight->name;
   if (text && !texts[asked->node]) {
     texts[asked->node] = tr_strdup(text);
@@ -313,7 +314,9 @@ static void on_address(void *arg, const struct tr_address *address, const char *
   if (resolving->next) resolving->next->link = resolving->link;
   tr_free(resolving);
   survey->resolving--;
-  if (!address)
+  if (!address && !why)
+    survey->is_short = 1;
+  else if (!address)
     hand_out_failure(survey, target, why);
   else if (!tr_rule_permits(&survey->plan.rule, address))
     hand_out_failure(survey, target, NULL);

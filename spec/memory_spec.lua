@@ -14,8 +14,9 @@ local STRIDE = os.getenv("MEMORY") == "all" and 1 or 7
 local JOBS = 16 -- most of the time they wait
 
 -- What may come of it. Where not all is lost an answer is whole, or says what is missing: a try that failed for want
--- of memory is tried again, and may then meet the refusal that was meant for the first; and what libcurl says while
--- headers come may mean a header that is too long, too.
+-- of memory is tried again, and may then meet the refusal that was meant for the first; what libcurl says while
+-- headers come may mean a header that is too long, too; and c-ares, which asks for addresses of both families, forgets
+-- that it had no memory for one when the other has none.
 local OUTCOMES = {
   opening = { "opened" },
   create = { "whole invalid_response", "server invalid_response", "connection invalid_response",

@@ -160,6 +160,19 @@ describe("names", function()
     assert.equal("no such host", answer("resolve 0 nowhere.test"))
   end)
 
+  it("tells a lack of memory from a name that is not there", function()
+    local short = { "now refused", "now refused", "later out of memory", "later out of memory", "later out of memory" }
+    for question, found in pairs {
+      ["resolve 4 four.test"] = "192.0.2.4", ["reverse 192.0.2.9"] = "router.nine.test", ["origin 1.1.1.1"] = "AS13335",
+    } do
+      -- of the asker, the question, the query, the resolver's, and its socket
+      for n, expected in ipairs(short) do
+        assert.same({ { expected } }, ask_at(server.address, 0.2, { "starve " .. n, question, "run" }), question .. n)
+      end
+      assert.equal(found, answer(question))
+    end
+  end)
+
   it("takes addresses for themselves, and refuses what is no host name, without asking", function()
     local answers = ask("resolve 0 192.0.2.200", "resolve 6 2001:DB8::C8", "resolve 6 192.0.2.200", "resolve 4 ::1",
       "resolve 0 two..dots", "resolve 0 a b", "resolve 0 .", "resolve 0 " .. ("a"):rep(64) .. ".test",

@@ -6,13 +6,16 @@
 **   forget N         as if question N's asker were gone
 **   again N          when question N is answered, asks the same once more from within
 **   free N           when question N is answered, frees everything from within; 0: now
+**   starve N         the N-th block of memory that is asked for from here on is refused
 **
-** An answer is a line: its number, "now" (from within the asking) or "later", and the answer. */
+** An answer is a line: its number, "now" (from within the asking) or "later", and the answer; or
+** "now refused", where the asking was. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "names.h"
 
 #define QUESTIONS_MAX 8192
@@ -27,6 +30,14 @@ struct asked {
 static struct asked asked[QUESTIONS_MAX + 1];
 static unsigned count, left;
 static struct tr_names *names;
+static unsigned long until_starved; /* 0: not at all */
+
+static void *starving_realloc(void *block, size_t size) {
+  if (size && until_starved && --until_starved == 0) return NULL;
+  if (size) return realloc(block, size);
+  free(block);
+  return NULL;
+}
 
 static void ask(struct asked *one);
 static void free_names(void);
@@ -43,14 +54,14 @@ static void answered(struct asked *one, const char *text) {
   if (one->frees) free_names();
 }
 
-static void on_text(void *arg, const char *text) {
-  answered(arg, text ? text : "-");
+static void on_text(void *arg, const char *text, int is_short) {
+  answered(arg, text ? text : is_short ? "out of memory" : "-");
 }
 
 static void on_address(void *arg, const struct tr_address *address, const char *why) {
   char text[INET6_ADDRSTRLEN];
   if (address) inet_ntop(address->family, &address->ip, text, sizeof text);
-  answered(arg, address ? text : why);
+  answered(arg, address ? text : why ? why : "out of memory");
 }
 
 static struct tr_address address_of(const char *text) {
@@ -85,7 +96,7 @@ static int ask_line(struct asked *one) {
 static void ask(struct asked *one) {
   one->is_open = one->is_asking = 1;
   left++;
-  if (ask_line(one) != 0) abort();
+  if (ask_line(one) != 0) answered(one, "refused");
   one->is_asking = 0;
 }
 
@@ -111,6 +122,8 @@ static void obey(struct tr_reactor *reactor, const char *line) {
     tr_names_forget(names, one);
     left -= (unsigned)one->is_open;
     one->is_open = 0;
+  } else if ((number = after(line, "starve"))) {
+    until_starved = strtoul(number, NULL, 10);
   } else if ((number = after(line, "again"))) {
     numbered(number)->asks_again = 1;
   } else if ((number = after(line, "free"))) {
@@ -130,6 +143,7 @@ static void obey(struct tr_reactor *reactor, const char *line) {
 
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
+  tr_realloc_hook = starving_realloc;
   struct tr_names_options options = {strtod(argv[2], NULL), argc > 4 ? argv[3] : "origin.test",
                                      argc > 4 ? argv[4] : "origin6.test", argv[1]};
   struct tr_reactor *reactor = tr_reactor_new();
