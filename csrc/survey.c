@@ -314,16 +314,14 @@ static void on_address(void *arg, const struct tr_address *address, const char *
   if (resolving->next) resolving->next->link = resolving->link;
   tr_free(resolving);
   survey->resolving--;
-  if (!address && !why)
-    survey->is_short = 1;
-  else if (!address)
+  if (why)
     hand_out_failure(survey, target, why);
-  else if (!tr_rule_permits(&survey->plan.rule, address))
+  else if (address && !tr_rule_permits(&survey->plan.rule, address))
     hand_out_failure(survey, target, NULL);
-  else if (tr_trace_add(survey->trace, address, target) == 0)
+  else if (address && tr_trace_add(survey->trace, address, target) == 0)
     survey->tracing++;
   else
-    survey->is_short = 1;
+    survey->is_short = 1; /* no memory to look it up, or to trace it */
   soon(survey);
 }
 
@@ -394,10 +392,10 @@ static void start(struct tr_source *source) {
   }
   survey->user = (struct tr_vantage_user){on_ready, on_answer, on_death, survey, NULL, NULL};
   tr_timer_set(source->reactor, &survey->deadline, tr_clock() + survey->plan.timeout);
-  if (tr_vantage_join(survey->vantage, &survey->user, &error) == 0)
-    survey->has_joined = 1;
-  else
-    abandon(survey, &error);
+  int status = tr_vantage_join(survey->vantage, &survey->user, &error);
+  survey->has_joined = status == 0;
+  if (status > 0) survey->is_short = 1;
+  if (status < 0) abandon(survey, &error);
   soon(survey);
 }
 

@@ -327,15 +327,26 @@ static int start_child(struct tr_vantage *v) {
   return status;
 }
 
+static int is_shortage(int status) {
+  return status == EMFILE || status == ENFILE || status == ENOSPC || status == EAGAIN;
+}
+
+/* Why it did not start. */
+static void describe_start(int status, struct tr_error *error) {
+  tr_error_clear(error);
+  if (status == ENOENT)
+    tr_error_set(error, TR_PERMISSION,
+                 "mtr-packet is not installed; it is in the package mtr-tiny (or mtr)");
+  else
+    tr_error_set(error, is_shortage(status) ? TR_CONNECTION : TR_PERMISSION,
+                 "mtr-packet cannot be started: %s", strerror(status));
+}
+
 int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct tr_error *error) {
   int status = v->child.pid ? 0 : start_child(v);
+  if (status == ENOMEM) return 1;
   if (status != 0) {
-    tr_error_clear(error);
-    if (status == ENOENT)
-      tr_error_set(error, TR_PERMISSION,
-                   "mtr-packet is not installed; it is in the package mtr-tiny (or mtr)");
-    else
-      tr_error_set(error, TR_PERMISSION, "mtr-packet cannot be started: %s", strerror(status));
+    describe_start(status, error);
     return -1;
   }
   user->next = v->users;

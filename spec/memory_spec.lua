@@ -21,7 +21,7 @@ local OUTCOMES = {
   opening = { "opened" },
   create = { "whole invalid_response", "server invalid_response", "connection invalid_response",
     "invalid_response invalid_response" },
-  probe = { "whole", "not_found", "connection", "permission" },
+  probe = { "whole", "not_found", "connection" },
 }
 OUTCOMES.thread = OUTCOMES.create
 

@@ -285,6 +285,22 @@ describe("a probe", function()
       assert.is_true(host.now() - started < 60)
     end)
 
+    it("says that there is no descriptor for it", function()
+      ends_well(QUICK .. [[
+        traceroute.create("account", "192.0.2.1", { base_url = "https://127.0.0.1:1", token = "secret", retries = 0 })
+        local open = {}
+        repeat
+          local file = io.open "/dev/null"
+          open[#open + 1] = file
+        until not file
+        local _, err = traceroute.probe("127.0.0.1", QUICK)
+        assert(tostring(err) == "connection: mtr-packet cannot be started: Too many open files", tostring(err))
+        for _, file in ipairs(open) do file:close() end
+        assert(traceroute.probe("127.0.0.1", QUICK))
+        print "fine"
+      ]], "prlimit --nofile=64")
+    end)
+
     it("says which privilege is missing", function()
       local copy = child.directory .. "/mtr-packet"
       host.run(("cp %s %s && chmod 755 %s"):format(real, copy, copy))
