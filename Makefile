@@ -109,7 +109,7 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/fuzz/%.o $(OUT)/fuzz/rooms.a
 
 .SECONDARY: $(FUZZERS:%=$(OUT)/fuzz/%.o) $(OUT)/fuzz/replay.o
 
-# What memory_spec and threads_spec run: the whole core beside a Lua, without a shared library between.
+# What memory_spec, threads_spec and watches_spec run: the whole core beside a Lua, without a shared library between.
 $(OUT)/memory/%: spec/memory/%.c $(OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) $(LUA_CFLAGS) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LDFLAGS) $(LUA_LIBS) \
@@ -200,7 +200,7 @@ fuzz: ## the fuzzers, with sanitizers, on all cores; SECONDS=60 of each, FUZZ=sl
 fuzzers: $(patsubst %,$(OUT)/fuzz/fuzz_%,$(or $(FUZZ),$(FUZZERS)))
 
 unit: $(UNIT_TESTS) $(REPLAYS)
-programs: $(OUT)/memory/driver $(OUT)/memory/threads $(LOOP)
+programs: $(patsubst %,$(OUT)/memory/%,driver threads watches) $(LOOP)
 objects: $(OBJECTS)
 
 ##@ Keeping the tree good

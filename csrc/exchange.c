@@ -120,6 +120,7 @@ static void judge_transfer(struct tr_exchange *x, CURLcode result) {
   curl_easy_getinfo(x->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   struct tr_ending ending = {
       .result = (int)result,
+      .system_error = x->transfer.system_error,
       .words = x->curl_error,
       .is_connected = is_connected(x),
       .proxy_status = (int)proxy_status,

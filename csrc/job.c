@@ -46,6 +46,12 @@ static int push_failure(lua_State *L, enum tr_kind kind, const char *path, const
   return 2;
 }
 
+/* What the system could not give, an errno. */
+static int push_shortage(lua_State *L, int reason) {
+  if (reason == ENOMEM) tr_raise_out_of_memory(L);
+  return push_failure(L, TR_CONNECTION, "", strerror(reason));
+}
+
 static struct tr_job *test_job(lua_State *L) {
   struct tr_job *job = tr_test_userdata(L, 1, METATABLE);
   return job ? job : tr_test_userdata(L, 1, DONE_METATABLE);
@@ -261,7 +267,7 @@ static int l_fd(lua_State *L) {
     int reason = errno;
     close_fd(&job->epoll);
     close_fd(&job->bell);
-    return push_failure(L, TR_CONNECTION, "", strerror(reason));
+    return push_shortage(L, reason);
   }
   set_metatable(L, job);
   lua_pushinteger(L, job->epoll);
@@ -279,7 +285,7 @@ static int l_doorbell(lua_State *L) {
   if (!job->intake.source || !job->place.thread || job->door || is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job is done, or already waited for");
   job->door = tr_door_open(job->place.thread, job->intake.source, path, &number);
-  if (!job->door) return push_failure(L, TR_CONNECTION, "", strerror(errno));
+  if (!job->door) return push_shortage(L, errno);
   lua_pushstring(L, path);
   snprintf(digits, sizeof digits, "%lu", number);
   lua_pushstring(L, digits);
@@ -380,8 +386,9 @@ int tr_job_run(lua_State *L, int index, int in_thread) {
     job->place.reactor = tr_reactor_get();
   }
   if (!job->place.thread && !job->place.reactor) {
+    int reason = errno;
     release(job);
-    return push_failure(L, TR_CONNECTION, "", "no memory, descriptors or threads left");
+    return push_shortage(L, reason);
   }
   if (tr_intake_make_source(&job->intake, job->place) != 0) raise_out_of_memory(L, job);
   if (!in_thread) tr_source_start(job->intake.source);

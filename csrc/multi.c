@@ -2,6 +2,7 @@
 #include "multi.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -18,9 +19,28 @@ static uint64_t mark_of_socket(int fd) {
 
 /* ---- what libcurl tells us ---- */
 
+/* Our end of the connection that a handle uses; 0: none yet. */
+static long local_port(CURL *easy) {
+  long port = 0;
+  curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port);
+  return port;
+}
+
+/* Whoever waits for a socket that is not watched would wait until its time is over: the transfers
+** that use it end in this run or the next. */
+static void fail_users(struct tr_multi *m, CURL *easy, int error) {
+  long port = local_port(easy);
+  for (struct tr_transfer *t = m->transfers; t; t = t->next) {
+    if (t->easy != easy && (!port || local_port(t->easy) != port)) continue;
+    t->failure = error == ENOMEM ? CURLE_OUT_OF_MEMORY : CURLE_COULDNT_CONNECT;
+    t->system_error = error;
+    m->has_failures = 1;
+  }
+}
+
+/* libcurl would give up on all of its transfers if it were told of a failure. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg) {
   struct tr_multi *m = arg;
-  (void)easy;
   (void)socket_arg;
   if (what == CURL_POLL_REMOVE) {
     /* Closing already took it out of the set: no error is worth reporting. */
@@ -32,8 +52,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
   event.data.u64 = mark_of_socket(fd);
   if (what & CURL_POLL_IN) event.events |= EPOLLIN;
   if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
-  if (epoll_ctl(m->epoll, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
-  return epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -1;
+  int status = epoll_ctl(m->epoll, EPOLL_CTL_MOD, fd, &event);
+  if (status != 0 && errno == ENOENT) status = epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event);
+  if (status != 0) fail_users(m, easy, errno);
+  return 0;
 }
 
 static int on_timer(CURLM *multi, long ms, void *arg) {
@@ -98,7 +120,7 @@ int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
   if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK) return -1;
   if (curl_multi_add_handle(m->handle, t->easy) != CURLM_OK) return -1;
   t->multi = m;
-  t->failure = 0;
+  t->failure = t->system_error = 0;
   t->next = m->transfers;
   t->link = &m->transfers;
   if (t->next) t->next->link = &t->next;
@@ -111,13 +133,6 @@ static void detach(struct tr_multi *m, struct tr_transfer *t) {
   *t->link = t->next;
   if (t->next) t->next->link = t->link;
   curl_multi_remove_handle(m->handle, t->easy);
-}
-
-/* Our end of the connection that the transfer uses; 0: none yet. */
-static long local_port(const struct tr_transfer *t) {
-  long port = 0;
-  curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
-  return port;
 }
 
 /* Bytes that were held back are taken in while libcurl is told to go on; if they are refused, it
@@ -134,7 +149,7 @@ void tr_multi_resume(struct tr_multi *m, struct tr_transfer *t) {
 ** others makes it. */
 static void send_what_waits(struct tr_multi *m, long port) {
   struct tr_transfer *other = m->transfers;
-  while (other && (other->failure || local_port(other) != port))
+  while (other && (other->failure || local_port(other->easy) != port))
     other = other->next;
   if (!other) return;
   curl_easy_pause(other->easy, CURLPAUSE_RECV);
@@ -142,7 +157,7 @@ static void send_what_waits(struct tr_multi *m, long port) {
 }
 
 void tr_multi_stop(struct tr_multi *m, struct tr_transfer *t) {
-  long port = local_port(t);
+  long port = local_port(t->easy);
   /* Closes the connection if nobody else uses it: only then does the peer learn it now. */
   curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
   detach(m, t);
@@ -206,7 +221,7 @@ static int curl_flags(uint32_t events) {
   return flags;
 }
 
-/* It gives up where memory is short, or a socket could not be watched. */
+/* It gives up where memory is short. */
 static void act(struct tr_multi *m, curl_socket_t socket, int flags) {
   int running;
   if (!m->handle || m->is_broken) return;

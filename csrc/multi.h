@@ -11,9 +11,10 @@
 
 struct tr_reactor;
 
-/* A transfer ended: `result` is its CURLcode. Embed it in what it belongs to. */
+/* A transfer ended: `result` is its CURLcode. Embed it, zeroed, in what it belongs to. */
 struct tr_transfer {
-  void *easy; /* the CURL handle, owned by whoever embeds this */
+  void *easy;       /* the CURL handle, owned by whoever embeds this */
+  int system_error; /* once it has ended: why its socket could not be watched, an errno; else 0 */
   void (*ended)(void *arg, int result);
   void *arg;
   struct tr_multi *multi; /* private, like the rest: set while it runs */

@@ -75,21 +75,32 @@ void tr_reactor_free(struct tr_reactor *r) {
   tr_free(r);
 }
 
+static int open_all(struct tr_reactor *r) {
+  r->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (r->epoll < 0) return -1;
+  r->clock.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (r->clock.fd < 0 || tr_watch_start(r, &r->clock) != 0) return -1;
+  if (tr_multi_init(&r->multi, r, r->epoll) == 0) return 0;
+  errno = ENOMEM;
+  return -1;
+}
+
 struct tr_reactor *tr_reactor_new(void) {
   struct tr_reactor *r = tr_calloc(sizeof *r);
-  if (!r) return NULL;
-  r->pid = getpid();
-  r->armed = -1;
-  r->epoll = epoll_create1(EPOLL_CLOEXEC);
-  r->clock.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  r->clock.ready = on_clock;
-  r->clock.arg = r;
-  if (r->epoll < 0 || r->clock.fd < 0 || tr_multi_init(&r->multi, r, r->epoll) != 0 ||
-      tr_watch_start(r, &r->clock) != 0) {
-    tr_reactor_free(r);
+  if (!r) {
+    errno = ENOMEM;
     return NULL;
   }
-  return r;
+  r->pid = getpid();
+  r->armed = -1;
+  r->epoll = r->clock.fd = -1;
+  r->clock.ready = on_clock;
+  r->clock.arg = r;
+  if (open_all(r) == 0) return r;
+  int reason = errno;
+  tr_reactor_free(r);
+  errno = reason;
+  return NULL;
 }
 
 /* The parent's are left as they are: the sockets are its too, and what was behind the numbers of

@@ -22,12 +22,12 @@ struct tr_watch {
   void *arg;
 };
 
-/* A reactor of the caller's own. NULL: no memory or no descriptors left. */
+/* A reactor of the caller's own. NULL, with errno set: no memory, descriptors or watches left. */
 struct tr_reactor *tr_reactor_new(void);
 void tr_reactor_free(struct tr_reactor *r); /* closes idle connections; NULL is fine */
 
 /* The calling thread's shared reactor, made on first need. Each get is paired with a release;
-** the last one frees it. */
+** the last one frees it. NULL as above. */
 struct tr_reactor *tr_reactor_get(void);
 void tr_reactor_release(struct tr_reactor *r);
 
@@ -60,7 +60,7 @@ void tr_reactor_stop(struct tr_transfer *t);
 /* Goes on with a transfer whose write function paused it; may be called outside of a run. */
 void tr_reactor_resume(struct tr_transfer *t);
 
-/* 0, or -1: no descriptors or memory left. Again, to change what is asked for. */
+/* 0, or -1 with errno set: no watches or memory left. Again, to change what is asked for. */
 int tr_watch_start(struct tr_reactor *r, struct tr_watch *watch);
 void tr_watch_stop(struct tr_reactor *r, struct tr_watch *watch); /* before its fd is closed */
 

@@ -1,6 +1,7 @@
 /* thread: one reactor of this process in a thread of its own; see thread.h. */
 #include "thread.h"
 
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -122,25 +123,35 @@ static int start(struct tr_thread *thread) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int status = pthread_create(&thread->id, NULL, run, thread);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = status;
   return status == 0 ? 0 : -1;
+}
+
+static int open_all(struct tr_thread *thread) {
+  thread->reactor = tr_reactor_new();
+  if (!thread->reactor) return -1;
+  thread->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (thread->wake.fd < 0 || tr_watch_start(thread->reactor, &thread->wake) != 0) return -1;
+  return start(thread);
 }
 
 static struct tr_thread *thread_new(void) {
   struct tr_thread *thread = tr_calloc(sizeof *thread);
-  if (!thread) return NULL;
+  if (!thread) {
+    errno = ENOMEM;
+    return NULL;
+  }
   pthread_mutex_init(&thread->lock, NULL);
   thread->pid = getpid();
   thread->last = &thread->first;
-  thread->reactor = tr_reactor_new();
-  thread->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  thread->wake.fd = -1;
   thread->wake.ready = on_wake;
   thread->wake.arg = thread;
-  if (!thread->reactor || thread->wake.fd < 0 ||
-      tr_watch_start(thread->reactor, &thread->wake) != 0 || start(thread) != 0) {
-    thread_free(thread);
-    return NULL;
-  }
-  return thread;
+  if (open_all(thread) == 0) return thread;
+  int reason = errno;
+  thread_free(thread);
+  errno = reason;
+  return NULL;
 }
 
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
@@ -153,7 +164,11 @@ struct tr_thread *tr_thread_get(void) {
   tr_lock(TR_LOCK_THREAD);
   if (current && current->pid != getpid()) current = NULL;
   if (!current) current = thread_new();
-  struct tr_thread *thread = current && !is_ending(current) ? current : NULL;
+  struct tr_thread *thread = current;
+  if (thread && is_ending(thread)) {
+    thread = NULL;
+    errno = ECANCELED;
+  }
   tr_unlock(TR_LOCK_THREAD);
   /* After the reactor's libraries were initialised, so that their handlers run after ours. */
   if (thread) pthread_once(&exit_once, watch_exit);

@@ -17,7 +17,8 @@ struct tr_task {
 };
 
 /* The process's one, made on first need and ended by the process's exit; after a fork the child
-** gets one of its own. NULL: no memory, descriptors or threads left. */
+** gets one of its own. NULL, with errno set: no memory, descriptors or threads left, or the
+** process is about to exit. */
 struct tr_thread *tr_thread_get(void);
 
 /* For use in the thread itself, that is in tasks and in what the reactor calls. */

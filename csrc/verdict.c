@@ -2,6 +2,7 @@
 #include "verdict.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <string.h>
 
 #include "headers.h"
@@ -35,10 +36,19 @@ static enum tr_outcome of_proxy(int status, struct tr_error *error) {
   return status < 500 ? TR_OUTCOME_REFUSED : TR_OUTCOME_CONNECTION;
 }
 
+/* There were no watches left, or no memory for one. */
+static enum tr_outcome of_system(int number, struct tr_error *error, int *is_short) {
+  *is_short = number == ENOMEM;
+  if (*is_short) return TR_OUTCOME_REFUSED;
+  tr_error_set(error, TR_CONNECTION, "the connection cannot be waited for: %s", strerror(number));
+  return TR_OUTCOME_CONNECTION;
+}
+
 enum tr_outcome tr_verdict_of_transfer(const struct tr_ending *ending, struct tr_error *error,
                                        int *is_short) {
   const char *words = safe_words(ending);
   if (ending->result == CURLE_OK) return TR_OUTCOME_ANSWER;
+  if (ending->system_error) return of_system(ending->system_error, error, is_short);
   if (ending->result == CURLE_OPERATION_TIMEDOUT) return of_timeout(ending, error);
   if (!ending->is_connected && ending->proxy_status >= 300)
     return of_proxy(ending->proxy_status, error);

@@ -13,6 +13,7 @@
 /* How a transfer ended. */
 struct tr_ending {
   int result;             /* a CURLcode */
+  int system_error;       /* an errno: what the system could not give, 0: nothing */
   const char *words;      /* libcurl's own about it, "" if none */
   int is_connected;       /* far enough to send the request */
   int proxy_status;       /* of a proxy's answer to CONNECT, 0: none */
