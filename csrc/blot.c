@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "contract.h"
-#include "error.h"
+#include "schema.h"
 
 static int is_secret(const char *credential) {
   return credential && strlen(credential) >= TR_REDACT_MIN;
@@ -61,24 +61,54 @@ static int is_tainted(lua_State *L, const char *credential) {
   return holds(text, length, credential);
 }
 
-void tr_blot_table(lua_State *L, const char *credential) {
-  if (!is_secret(credential)) return;
+struct walk {
+  const char *credential;
+  int dropped;
+};
+
+static void note(lua_State *L, const struct walk *walk, const struct tr_step *step) {
+  char path[TR_PATH_MAX];
+  tr_step_write(path, sizeof path, step);
+  tr_schema_note(L, walk->dropped, path);
+}
+
+/* Where the key at the top of the stack leads. */
+static struct tr_step step_to_key(lua_State *L, const struct tr_step *up) {
+  struct tr_step step = {up, NULL, 0};
+  if (lua_type(L, -1) == LUA_TSTRING)
+    step.name = lua_tostring(L, -1);
+  else
+    step.index = (size_t)lua_tonumber(L, -1);
+  return step;
+}
+
+static void blot(lua_State *L, const struct walk *walk, const struct tr_step *up) {
   luaL_checkstack(L, 8, "a response nested too deeply");
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     lua_pushvalue(L, -2);
-    int must_go = is_telltale(L, credential);
+    struct tr_step here = step_to_key(L, up);
+    int must_go = is_telltale(L, walk->credential);
     lua_pop(L, 1);
     if (must_go) {
+      here.name = "***";
+      note(L, walk, &here);
       lua_pop(L, 1);
       lua_pushnil(L);
       set_member(L);
-    } else if (is_tainted(L, credential)) {
-      blot_string(L, credential);
+    } else if (is_tainted(L, walk->credential)) {
+      note(L, walk, &here);
+      blot_string(L, walk->credential);
       set_member(L);
     } else {
-      if (lua_istable(L, -1)) tr_blot_table(L, credential);
+      if (lua_istable(L, -1)) blot(L, walk, &here);
       lua_pop(L, 1);
     }
   }
+}
+
+void tr_blot_table(lua_State *L, const char *credential, const char *path, int dropped) {
+  struct walk walk = {credential, dropped};
+  struct tr_step root = {NULL, path, 0};
+  if (is_secret(credential)) blot(L, &walk, *path ? &root : NULL);
 }

@@ -11,7 +11,9 @@
 int tr_blot_is_due(const char *text, size_t length, const char *credential);
 
 /* Overwrites it in every string of the table at the top of the stack. A member whose name holds it
-** goes, unless the contract knows the name. Raises only for lack of memory. */
-void tr_blot_table(lua_State *L, const char *credential);
+** goes, unless the contract knows the name. The path of each, its name being "***" then, is added
+** to the array at stack index `dropped`; `path` begins it, "" for none. Raises only for lack of
+** memory. */
+void tr_blot_table(lua_State *L, const char *credential, const char *path, int dropped);
 
 #endif

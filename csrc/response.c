@@ -38,14 +38,17 @@ void tr_response_register(lua_State *L) {
 }
 
 /* Pushes the decoded text, in which the credential shows nowhere, and returns 0, or pushes a
-** message and returns -1. Called while the program's hook is put aside. */
-static int decode(lua_State *L, const char *text, size_t length, const char *credential) {
+** message and returns -1. What was blotted out is noted in the array at `dropped`, by paths that begin
+** with `path`. Called while the program's hook is put aside. */
+static int decode(lua_State *L, const char *text, size_t length, const char *credential,
+                  const char *path, int dropped) {
   lua_getfield(L, LUA_REGISTRYINDEX, DECODE);
   lua_pushlstring(L, text, length);
   int status = lua_pcall(L, 1, 1, 0);
   if (status == LUA_ERRMEM || (status != 0 && tr_interrupt_came(L))) lua_error(L);
   if (status != 0) return -1;
-  if (lua_istable(L, -1) && tr_blot_is_due(text, length, credential)) tr_blot_table(L, credential);
+  if (lua_istable(L, -1) && tr_blot_is_due(text, length, credential))
+    tr_blot_table(L, credential, path, dropped);
   return 0;
 }
 
@@ -123,7 +126,7 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
   r->unusual++;
   char path[64];
   snprintf(path, sizeof path, "result[%u].colos[%u]", piece->target + 1, piece->colo + 1);
-  if (decode(L, piece->text, piece->length, r->credential) != 0) {
+  if (decode(L, piece->text, piece->length, r->credential, path, check.dropped) != 0) {
     tr_error_set(&check.error, TR_INVALID_RESPONSE, "not JSON: %s", lua_tostring(L, -1));
     snprintf(check.error.path, sizeof check.error.path, "%s", path);
   } else {
@@ -320,7 +323,8 @@ static void push_error(lua_State *L, int env, const struct tr_error *error) {
 static int take_envelope(lua_State *L, const struct tr_response *r, const struct tr_report *report,
                          struct tr_check *check, const char **why) {
   if (report->envelope.length == 0) return 0;
-  if (decode(L, report->envelope.data, report->envelope.length, r->credential) != 0) {
+  if (decode(L, report->envelope.data, report->envelope.length, r->credential, "",
+             check->dropped) != 0) {
     *why = lua_tostring(L, -1);
     return 0;
   }

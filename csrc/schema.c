@@ -29,12 +29,11 @@ const char *tr_schema_type_name(lua_State *L, int index) {
 
 enum verdict { KEEP, DROP };
 
-static void note_dropped(lua_State *L, const char *path, const struct tr_check *c) {
-  if (!c->dropped) return;
-  size_t n = tr_raw_length(L, c->dropped);
+void tr_schema_note(lua_State *L, int dropped, const char *path) {
+  size_t n = tr_raw_length(L, dropped);
   if (n >= TR_DROPPED_MAX) return;
   lua_pushstring(L, path);
-  lua_rawseti(L, c->dropped, (int)n + 1);
+  lua_rawseti(L, dropped, (int)n + 1);
 }
 
 static enum verdict mismatch(lua_State *L, int index, const char *expected,
@@ -43,7 +42,7 @@ static enum verdict mismatch(lua_State *L, int index, const char *expected,
   char path[TR_PATH_MAX];
   path[0] = '\0';
   tr_step_write(path, sizeof path, step);
-  note_dropped(L, path, c);
+  if (c->dropped) tr_schema_note(L, c->dropped, path);
   if (c->mode == TR_VALIDATE_STRICT && c->error.kind == TR_NONE) {
     tr_error_set(&c->error, TR_INVALID_RESPONSE, "%s expected, got %s", expected,
                  is_infinite(L, index) ? "one too large" : tr_schema_type_name(L, index));

@@ -23,6 +23,9 @@ struct tr_check {
       error; /* kind, path and message of the first thing wrong; cleared by the caller */
 };
 
+/* Appends a path to the array at stack index `dropped`, unless that is full. */
+void tr_schema_note(lua_State *L, int dropped, const char *path);
+
 /* Checks a decoded value in place, to its end: null becomes nil, as does a number that is none of
 ** Lua's (1e999, which is wrong where the list names a number), whole floats become integers,
 ** unknown fields stay, and after it every known field has its type (unless the mode is NONE).

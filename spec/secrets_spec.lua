@@ -245,6 +245,26 @@ describe("a credential", function()
       end)
     end
 
+    it("and info.dropped says where", function()
+      local deep = "result[1].colos[1].hops[1].nodes[1]"
+      local where = {
+        ["a node's name"] = deep .. ".name", ["a label"] = deep .. ".labels[2]",
+        ["a new member"] = "result[1].colos[1].more.deep[2].a", ["the name of a new member"] = "result[1].colos[1].***",
+        ["the name of a member of the target"] = "result[1].***", ["a message"] = "messages[1].message",
+      }
+      for place, path in pairs(where) do
+        for _, mode in ipairs { "strict", "lenient", false } do
+          for _, word in ipairs { FORMS.plain, FORMS["one of its letters"] } do
+            local _, _, info = ask(answer(PLACES[place], word), { validate = mode })
+            assert.same({ path }, info.dropped, place)
+          end
+        end
+      end
+      local _, err, info = ask(answer(PLACES["a node's name"], "here"))
+      assert.is_nil(err)
+      assert.same({}, info.dropped)
+    end)
+
     it("and nothing else is touched", function()
       local function plain(put, word, token)
         local result, err = ask(answer(put, word), { token = token })

@@ -158,7 +158,7 @@
 ---@field error? traceroute.Error
 
 ---@class traceroute.Info: { [integer]: traceroute.RequestInfo }
----@field dropped string[] paths of fields that had the wrong type
+---@field dropped string[] paths of fields that had the wrong type, or that repeated the credential
 
 ---@class traceroute.Plan what a call would send
 ---@field method string
