@@ -94,7 +94,7 @@ local function hops_text(first, last)
 end
 
 local function few(sent, min_packets)
-  return "unknown", ("only %d packets to judge by, %d needed"):format(sent, min_packets)
+  return "unknown", ("only %d packets to judge by, %.14g needed"):format(sent, min_packets)
 end
 
 local function judge_target(hop, began, min_packets)

@@ -210,7 +210,7 @@ end
 local function compare_ases(out, there, back)
   local ases_there, _, text_there = path.as_path(there.colo)
   local ases_back, _, text_back = path.as_path(back.colo)
-  if #ases_there == 0 or #ases_back == 0 then
+  if not ases_there or not ases_back or #ases_there == 0 or #ases_back == 0 then
     return
   elseif is_mirrored(ases_there, ases_back) then
     out[#out + 1] = "AS path the same both ways: " .. text_there

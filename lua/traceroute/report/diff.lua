@@ -6,6 +6,54 @@ local text = require "traceroute.text"
 local OPTIONS = { color = "boolean" }
 local STYLE = { changed = "\27[31m", compatible = "\27[36m", equal = "\27[32m" }
 
+-- The sides of what is compared, where they are known, and what they are.
+local SIDES = { as_path = "string", rtt = "number", loss = "number", reached = "boolean", error = "string" }
+
+local function is_or_nil(value, kind)
+  return value == nil or type(value) == kind
+end
+
+local function all_are(list, test)
+  if type(list) ~= "table" then
+    return false
+  end
+  for _, item in ipairs(list) do
+    if not test(item) then
+      return false
+    end
+  end
+  return true
+end
+
+local function is_text(value)
+  return type(value) == "string"
+end
+
+local function is_hop(hop)
+  return type(hop) == "table" and (hop.status ~= "changed"
+    or type(hop.ttl) == "number" and all_are(hop.a, is_text) and all_are(hop.b, is_text))
+end
+
+local function is_named(path)
+  return type(path) == "table" and is_or_nil(path.target, "string") and is_or_nil(path.colo, "string")
+end
+
+-- Whether all that is drawn of a path is there.
+local function is_path(path)
+  if not (is_named(path) and STYLE[path.status] and all_are(path.hops, is_hop)
+    and is_or_nil(path.first_change, "number") and is_or_nil(path.last_change, "number")) then
+    return false
+  end
+  for name, kind in pairs(SIDES) do
+    local pair = path[name]
+    if not (type(pair) == "table" and is_or_nil(pair.a, kind) and is_or_nil(pair.b, kind)
+      and is_or_nil(pair.delta, "number")) then
+      return false
+    end
+  end
+  return is_text(path.as_path.a) and is_text(path.as_path.b)
+end
+
 local function ips(list)
   if #list == 0 then
     return "???"
@@ -30,12 +78,12 @@ local function moved(name, delta, format)
 end
 
 local function where(path)
-  if not path.first_change then
+  if not path.first_change or not path.last_change then
     return ""
   elseif path.first_change == path.last_change then
     return " at hop " .. path.first_change
   end
-  return (" between hop %d and hop %d"):format(path.first_change, path.last_change)
+  return (" between hop %s and hop %s"):format(path.first_change, path.last_change)
 end
 
 local function draw_path(out, path, color)
@@ -44,7 +92,7 @@ local function draw_path(out, path, color)
     where(path))
   for _, hop in ipairs(path.hops) do
     if hop.status == "changed" then
-      out[#out + 1] = ("  hop %d: %s -> %s"):format(hop.ttl, ips(hop.a), ips(hop.b))
+      out[#out + 1] = ("  hop %s: %s -> %s"):format(hop.ttl, ips(hop.a), ips(hop.b))
     end
   end
   if path.as_path.a ~= path.as_path.b then
@@ -69,7 +117,8 @@ return function(diff, opts)
   local checked, err = invalid.options(opts, OPTIONS, "opts")
   if not checked then
     return nil, err
-  elseif type(diff) ~= "table" or not (diff.paths or diff.hops) then
+  elseif type(diff) ~= "table" or not all_are(diff.paths or { diff }, is_path)
+    or not all_are(diff.removed or {}, is_named) or not all_are(diff.added or {}, is_named) then
     return invalid.value("diff", "what analysis.diff returned expected")
   end
   local out = {}
