@@ -237,6 +237,24 @@ describe("what reads results answers any", function()
     assert.equal(38, places)
   end)
 
+  it("value at any place of what was compared", function()
+    local function compared()
+      return traceroute.analysis.diff(small(), run())
+    end
+    local places = 0
+    each_place(function()
+      local both = compared()
+      both.paths[2], both.removed[1] = both.paths[1], { target = "a", colo = "b" }
+      return both
+    end, function(put)
+      places = places + 1
+      for _, case in ipairs(hostile.values) do
+        read("report.diff " .. case.name, "report.diff", { put(case.value) }, traceroute.report.diff)
+      end
+    end)
+    assert.is_true(places > 50, places)
+  end)
+
   it("value as an error's field", function()
     traceroute.plan() -- the face gives results their looks when it first needs the core
     for _, case in ipairs(hostile.values) do

@@ -20,6 +20,53 @@ describe("invalid", function()
     assert.is_nil(invalid.nearest(("x"):rep(100000), known))
   end)
 
+  describe("guarded", function()
+    local function fault(argument)
+      return #argument.missing.member
+    end
+    local guarded = invalid.guarded("place", fault)
+
+    it("hands on arguments and what is returned", function()
+      local read = invalid.guarded("place", function(...)
+        return select("#", ...), ...
+      end)
+      assert.equal(5, select("#", read(nil, 2, nil, nil)))
+      assert.same({ 4, nil, 2 }, { read(nil, 2, nil, nil) })
+    end)
+
+    it("raises a fault of its own: no argument can have been the reason", function()
+      local raised = select(2, pcall(fault, {}))
+      assert.matches("attempt to index", raised)
+      for _, argument in ipairs { {}, { { deep = { 1 } } }, setmetatable({}, { __tostring = error, __name = "x" }) } do
+        local ran, found = pcall(guarded, argument)
+        assert.is_false(ran)
+        assert.equal(raised, found)
+      end
+    end)
+
+    it("refuses an argument whose metamethods may have raised, however deep they are", function()
+      local trap = setmetatable({}, { __index = function() error("trap") end })
+      local hidden = setmetatable({}, { __index = {}, __metatable = false })
+      for _, argument in ipairs { trap, { { trap } }, { [trap] = 1 }, { hidden }, { io.stdout } } do
+        local value, err = guarded(argument)
+        assert.is_nil(value)
+        assert.equal("invalid_request", err.kind)
+        assert.equal("place", err.path)
+        assert.matches("^raised: ", err.message)
+      end
+      local value, err = guarded(setmetatable({}, { __index = 5 }))
+      assert.is_nil(value)
+      assert.equal("invalid_request", err.kind)
+    end)
+
+    it("raises lack of memory and an interrupt, whoever they come from", function()
+      for _, raised in ipairs { "not enough memory", "interrupted!" } do
+        local trap = setmetatable({}, { __index = function() error(raised, 0) end })
+        assert.same({ false, raised }, { pcall(guarded, trap) })
+      end
+    end)
+  end)
+
   it("checks names and types of options", function()
     local known = { width = "number", color = "boolean" }
     assert.same({}, invalid.options(nil, known, "opts"))

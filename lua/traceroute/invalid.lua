@@ -2,10 +2,11 @@
 --
 -- What reads results keeps one rule by it: every function returns nil and an error of kind `invalid_request` for
 -- arguments that it cannot use, whatever they are, tables included whose own metamethods raise. Nothing is raised but
--- lack of memory and the script's own interrupt.
+-- lack of memory, the script's own interrupt, and a mistake of the module itself.
 
 local text = require "traceroute.text"
 
+local unpack = table.unpack or unpack -- luacheck: ignore
 local invalid = {}
 
 -- Of what a caller's own strings add to an error; as many bytes as the core takes.
@@ -60,20 +61,66 @@ function invalid.reason(raised)
   return "raised: " .. (type(raised) == "string" and raised or "a " .. type(raised))
 end
 
-local function settle(path, ran, ...)
+-- Whether anything could run, or raise, because of what the caller's table says of itself. Of the looks that results
+-- and errors have, only tostring makes a difference.
+local function has_ways_of_its_own(value)
+  local meta = getmetatable(value)
+  if type(meta) ~= "table" then
+    return meta ~= nil
+  end
+  for event in next, meta do
+    if event ~= "__tostring" and event ~= "__name" then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether any of these values, or what it holds, however deep, has a metatable that could raise.
+local function hold_traps(...)
+  local queue, seen = {}, {}
+  local function visit(value)
+    local kind = type(value)
+    if (kind == "table" or kind == "userdata") and not seen[value] then
+      seen[value] = true
+      queue[#queue + 1] = value
+    end
+  end
+  for i = 1, select("#", ...) do
+    visit((select(i, ...)))
+  end
+  while #queue > 0 do
+    local value = table.remove(queue)
+    if has_ways_of_its_own(value) then
+      return true
+    end
+    for key, item in next, type(value) == "table" and value or {} do
+      visit(key)
+      visit(item)
+    end
+  end
+  return false
+end
+
+local function settle(path, arguments, ran, ...)
   if ran then
     return ...
   end
-  return invalid.value(path, invalid.reason((...)))
+  local reason = invalid.reason((...))
+  if not hold_traps(unpack(arguments, 1, arguments.n)) then
+    error((...), 0)
+  end
+  return invalid.value(path, reason)
 end
 
----The same function, but what its argument's metamethods raise is refused like any other value that is of no use.
----@param path string of the argument
+---The same function, but what its arguments' metamethods raise is refused like any other value that is of no use. Where
+---no argument has any, the fault is our own, and raised again: no value disguises it.
+---@param path string of the argument that is most likely the one
 ---@param read function
 ---@return function
 function invalid.guarded(path, read)
   return function(...)
-    return settle(path, pcall(read, ...))
+    return settle(path, { n = select("#", ...), ... }, pcall(read, ...))
   end
 end
 
