@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const tr_type_names[] = {"string", "integer", "number", "boolean",  "function",
-                                     "object", "array",   "array",  "networks", "one of its values",
-                                     "string"};
+const char *const tr_type_names[] = {
+    "string", "integer", "number",   "boolean", "function",          "object",
+    "array",  "array",   "networks", "servers", "one of its values", "string"};
 
 #define CHOICE_LIST(name, ...) static const char *const name##_choices[] = {__VA_ARGS__, NULL};
 TR_SCHEMA_CHOICES(CHOICE_LIST)

@@ -31,6 +31,7 @@ enum tr_type {
   TR_TYPE_LIST,     /* an array of these */
   TR_TYPE_STRINGS,  /* an array of strings */
   TR_TYPE_NETWORKS, /* the same, each a network in CIDR notation or an address */
+  TR_TYPE_SERVERS,  /* a string, a list of name servers */
   TR_TYPE_CHOICE,   /* one of the strings of `of` */
   TR_TYPE_VALIDATE  /* the same, or false */
 };

@@ -1,7 +1,9 @@
 /* dns: names of addresses, and the answers to them; see dns.h. */
 #include "dns.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEADER 12
@@ -31,6 +33,40 @@ int tr_dns_is_name(const char *text) {
     }
   }
   return length > 0 && length - (label == 0) <= NAME_LENGTH_MAX;
+}
+
+static int is_port(const char *text) {
+  size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || digits > 5 || text[digits]) return 0;
+  long port = strtol(text, NULL, 10);
+  return port >= 1 && port <= 65535;
+}
+
+static int is_server(const char *text, size_t length) {
+  char copy[INET6_ADDRSTRLEN + sizeof "[]:65535"];
+  struct in6_addr address;
+  if (length >= sizeof copy) return 0;
+  memcpy(copy, text, length);
+  copy[length] = '\0';
+  char *close = strchr(copy, ']'), *colon = strrchr(copy, ':');
+  if (copy[0] == '[') {
+    if (!close || (close[1] && (close[1] != ':' || !is_port(close + 2)))) return 0;
+    *close = '\0';
+    return inet_pton(AF_INET6, copy + 1, &address) == 1;
+  }
+  if (inet_pton(AF_INET6, copy, &address) == 1) return 1;
+  if (colon && !is_port(colon + 1)) return 0;
+  if (colon) *colon = '\0';
+  return inet_pton(AF_INET, copy, &address) == 1;
+}
+
+int tr_dns_are_servers(const char *text) {
+  for (;;) {
+    size_t length = strcspn(text, ",");
+    if (!is_server(text, length)) return 0;
+    if (!text[length]) return 1;
+    text += length + 1;
+  }
 }
 
 int tr_dns_reversed(const struct tr_address *address, const char *zone, char *out, size_t size) {

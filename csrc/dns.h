@@ -14,6 +14,10 @@
 ** dots, no empty label but after a final dot, no label above 63 bytes, 253 in all. */
 int tr_dns_is_name(const char *text);
 
+/* Whether a text is a list of name servers: addresses with commas between, each alone or with a port,
+** "192.0.2.1:53" and "[2001:db8::1]:53". */
+int tr_dns_are_servers(const char *text);
+
 /* An address as a name below a zone: "1.2.0.192.ZONE", or 32 nibbles for IPv6. 0, or -1: too
 ** long. */
 int tr_dns_reversed(const struct tr_address *address, const char *zone, char *out, size_t size);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dns.h"
 #include "networks.h"
 #include "schema.h"
 
@@ -131,6 +132,15 @@ static int option_string(lua_State *L, const struct tr_field *field, struct tr_e
   return 0;
 }
 
+static int option_servers(lua_State *L, const struct tr_field *field, struct tr_error *error) {
+  if (option_string(L, field, error) != 0) return -1;
+  if (tr_dns_are_servers(lua_tostring(L, -1))) return 0;
+  tr_error_set(error, TR_INVALID_REQUEST,
+               "addresses of name servers, with commas between, expected, such as 192.0.2.1 or "
+               "[2001:db8::1]:53");
+  return refuse(error, field->name);
+}
+
 static int option_element(lua_State *L, const struct tr_field *field, struct tr_error *error) {
   struct tr_network network;
   if (lua_type(L, -1) != LUA_TSTRING) {
@@ -180,6 +190,8 @@ static int option_value(lua_State *L, const struct tr_field *field, struct tr_er
   switch (field->type) {
   case TR_TYPE_STRING:
     return option_string(L, field, error);
+  case TR_TYPE_SERVERS:
+    return option_servers(L, field, error);
   case TR_TYPE_INTEGER:
   case TR_TYPE_NUMBER:
     return option_number(L, field, error);

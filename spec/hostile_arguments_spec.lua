@@ -239,6 +239,7 @@ describe("what would send refuses, and sends nothing, for", function()
     ["function"] = function(value) return type(value) == "function" end,
     validate = function(value) return value == false end,
     array = is_empty,
+    servers = function() return false end,
     choice = function() return false end,
   }
 

@@ -29,7 +29,7 @@ describe("the arguments of a probe", function()
     timeout = { "number", 0.001, 86400, " s" },
     resolve = { "boolean" }, asn = { "boolean" }, on_progress = { "function" },
     packet_type = { "choice" }, family = { "choice" },
-    asn_zone = { "string", 1, 200 }, asn6_zone = { "string", 1, 200 }, dns_servers = { "string", 1, 1024 },
+    asn_zone = { "string", 1, 200 }, asn6_zone = { "string", 1, 200 }, dns_servers = { "servers" },
     colo = { "string", 1, 64 }, city = { "string", 1, 128 },
     allow = { "networks" }, deny = { "networks" }, -- networks_spec has what is in them
   }
@@ -45,12 +45,20 @@ describe("the arguments of a probe", function()
     end
   end)
 
+  it("name servers by their addresses", function()
+    for _, text in ipairs { "nonsense", "127.0.0.1,", "127.0.0.1 ", "127.0.0.1:0", "[::1", "name.example", "1.2.3" } do
+      local err = refused("127.0.0.1", { dns_servers = text })
+      assert.equal("dns_servers", err.path)
+      assert.matches("^addresses of name servers", err.message)
+    end
+  end)
+
   for name, expected in pairs(OPTIONS) do
     it("have a type: " .. name, function()
       local kind = expected[1]
       for _, value in ipairs { {}, true, "text", 1.5, print } do
         local fits = ({ boolean = "boolean", ["function"] = "function", string = "string", number = "number",
-          networks = "table" })[kind]
+          servers = "string", networks = "table" })[kind]
         if type(value) ~= fits then
           local err = refused("127.0.0.1", { [name] = value })
           assert.equal(name, err.path, type(value))

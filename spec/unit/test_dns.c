@@ -278,12 +278,58 @@ static void test_any_bytes(void **state) {
   }
 }
 
+static void test_servers(void **state) {
+  (void)state;
+  static const char *const good[] = {"192.0.2.1",
+                                     "192.0.2.1:53",
+                                     "2001:db8::1",
+                                     "[2001:db8::1]",
+                                     "[2001:db8::1]:65535",
+                                     "::1",
+                                     "::",
+                                     "[::ffff:192.0.2.1]:1",
+                                     "192.0.2.1,[2001:db8::1]:53,::1,192.0.2.2:5353"};
+  static const char *const bad[] = {"",
+                                    ",",
+                                    "192.0.2.1,",
+                                    ",192.0.2.1",
+                                    "192.0.2.1,,192.0.2.2",
+                                    "name.example",
+                                    "192.0.2",
+                                    "192.0.2.256",
+                                    "192.0.2.1:",
+                                    "192.0.2.1:0",
+                                    "192.0.2.1:65536",
+                                    "192.0.2.1:000053",
+                                    "192.0.2.1:5x",
+                                    "192.0.2.1:+5",
+                                    " 192.0.2.1",
+                                    "192.0.2.1 ",
+                                    "192.0.2.1 192.0.2.2",
+                                    "[192.0.2.1]",
+                                    "[192.0.2.1]:53",
+                                    "[2001:db8::1",
+                                    "[2001:db8::1]53",
+                                    "[2001:db8::1]:",
+                                    "[]",
+                                    "[]:53",
+                                    "2001:db8::1]:53",
+                                    "2001:db8:::1",
+                                    "[fe80::1%lo]",
+                                    "[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb]:53"};
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    if (!tr_dns_are_servers(good[i])) fail_msg("%s is refused", good[i]);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    if (tr_dns_are_servers(bad[i])) fail_msg("%s is taken", bad[i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_names),           cmocka_unit_test(test_reversed),
-      cmocka_unit_test(test_pointer),         cmocka_unit_test(test_hostile_pointer),
-      cmocka_unit_test(test_long_pointer),    cmocka_unit_test(test_origins),
-      cmocka_unit_test(test_hostile_origins), cmocka_unit_test(test_any_bytes),
+      cmocka_unit_test(test_servers),         cmocka_unit_test(test_names),
+      cmocka_unit_test(test_reversed),        cmocka_unit_test(test_pointer),
+      cmocka_unit_test(test_hostile_pointer), cmocka_unit_test(test_long_pointer),
+      cmocka_unit_test(test_origins),         cmocka_unit_test(test_hostile_origins),
+      cmocka_unit_test(test_any_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
