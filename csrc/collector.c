@@ -1,18 +1,26 @@
-/* collector: paces LuaJIT's garbage collector; see collector.h. */
+/* collector: when Lua's garbage collector runs and when it rests; see collector.h. */
 #include "collector.h"
 
+#include <limits.h>
 #include <string.h>
 
-/* Only LuaJIT's lua.h has this with 5.1. */
-#if LUA_VERSION_NUM == 501 && defined LUA_GCISRUNNING
+#ifdef LUA_GCISRUNNING
 
-#define ANCHOR                                                                                     \
-  "traceroute.collector" /* registry: the struct, whose environment is what was shown */
-#define STEPS_MAX 32     /* at a time: about a millisecond of sweeping */
+#if LUA_VERSION_NUM == 501
+#define IS_PACED 1 /* LuaJIT */
+#else
+#define IS_PACED 0
+#endif
+
+/* Registry: the struct; its environment is what was shown. */
+#define ANCHOR "traceroute.collector"
+#define STEPS_MAX 32 /* at a time: about a millisecond of sweeping */
 
 struct tr_collector {
+  int is_held;
   int is_collecting; /* in a cycle that we began or joined */
   int count, next;   /* kB in use when it was last looked at, and at which to begin a cycle */
+  double owed;       /* kB made while it was held, and not collected for */
 };
 
 void tr_collector_register(lua_State *L) {
@@ -21,26 +29,40 @@ void tr_collector_register(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, ANCHOR);
 }
 
+static struct tr_collector *get(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, ANCHOR);
+  struct tr_collector *c = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return c;
+}
+
 static int count(lua_State *L) {
   return lua_gc(L, LUA_GCCOUNT, 0);
 }
 
+/* After a cycle, the next one is due when the script's own pause says so. */
+static void step(lua_State *L, struct tr_collector *c, int size) {
+  if (!lua_gc(L, LUA_GCSTEP, size)) return;
+  int pause = lua_gc(L, LUA_GCSETPAUSE, 0); /* there is no other way to ask */
+  (void)lua_gc(L, LUA_GCSETPAUSE, pause);
+  c->is_collecting = 0;
+  c->next = (int)((double)count(L) / 100 * pause);
+}
+
 struct tr_collector *tr_collector_hold(lua_State *L) {
+  struct tr_collector *c = get(L);
+  if (c->is_held) return c;
   if (!lua_gc(L, LUA_GCISRUNNING, 0)) return NULL;
-  lua_getfield(L, LUA_REGISTRYINDEX, ANCHOR);
-  struct tr_collector *c = lua_touserdata(L, -1);
-  lua_pop(L, 1);
+  c->is_held = 1;
   c->count = count(L);
   (void)lua_gc(L, LUA_GCSTOP, 0);
   return c;
 }
 
-static void step(lua_State *L, struct tr_collector *c) {
-  if (!lua_gc(L, LUA_GCSTEP, 0)) return;
-  int pause = lua_gc(L, LUA_GCSETPAUSE, 0); /* the script's own: there is no other way to ask */
-  (void)lua_gc(L, LUA_GCSETPAUSE, pause);
-  c->is_collecting = 0;
-  c->next = (int)((double)count(L) / 100 * pause);
+#if IS_PACED
+
+void tr_collector_settle(lua_State *L) {
+  (void)L;
 }
 
 void tr_collector_pace(lua_State *L, struct tr_collector *c) {
@@ -49,16 +71,22 @@ void tr_collector_pace(lua_State *L, struct tr_collector *c) {
   if (now >= c->next) c->is_collecting = 1;
   if (steps > STEPS_MAX) steps = STEPS_MAX;
   for (; c->is_collecting && steps >= 0; steps--)
-    step(L, c);
+    step(L, c, 0);
   (void)lua_gc(L, LUA_GCSTOP, 0);
   c->count = count(L);
 }
 
+void tr_collector_waste(lua_State *L) {
+  (void)L;
+}
+
 /* A step sets the threshold of the next one; between cycles it is what it is after a cycle. */
-void tr_collector_release(lua_State *L, struct tr_collector *c) {
-  if (!c) return;
+void tr_collector_release(lua_State *L) {
+  struct tr_collector *c = get(L);
+  if (!c->is_held) return;
+  c->is_held = 0;
   if (c->is_collecting)
-    step(L, c);
+    step(L, c, 0);
   else
     (void)lua_gc(L, LUA_GCRESTART, -1);
 }
@@ -82,7 +110,41 @@ void tr_collector_forget(lua_State *L) {
 
 #else
 
+void tr_collector_settle(lua_State *L) {
+  struct tr_collector *c = get(L);
+  int owed = c->owed < INT_MAX / 1024 ? (int)c->owed : INT_MAX / 1024;
+  if (owed < 1 || !lua_gc(L, LUA_GCISRUNNING, 0)) return;
+  if (count(L) >= c->next) c->is_collecting = 1;
+  if (!c->is_collecting) return;
+  c->owed = 0;
+  step(L, c, owed);
+}
+
+void tr_collector_pace(lua_State *L, struct tr_collector *c) {
+  (void)L;
+  (void)c;
+}
+
+void tr_collector_release(lua_State *L) {
+  struct tr_collector *c = get(L);
+  if (!c->is_held) return;
+  c->is_held = 0;
+  c->owed += count(L) - c->count;
+  (void)lua_gc(L, LUA_GCRESTART, 0);
+}
+
+void tr_collector_waste(lua_State *L) {
+  tr_collector_release(L);
+}
+
+#endif
+#else
+
 void tr_collector_register(lua_State *L) {
+  (void)L;
+}
+
+void tr_collector_settle(lua_State *L) {
   (void)L;
 }
 
@@ -96,10 +158,16 @@ void tr_collector_pace(lua_State *L, struct tr_collector *c) {
   (void)c;
 }
 
-void tr_collector_release(lua_State *L, struct tr_collector *c) {
+void tr_collector_waste(lua_State *L) {
   (void)L;
-  (void)c;
 }
+
+void tr_collector_release(lua_State *L) {
+  (void)L;
+}
+
+#endif
+#if !defined LUA_GCISRUNNING || !IS_PACED
 
 void tr_collector_show(lua_State *L) {
   (void)L;

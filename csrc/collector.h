@@ -1,11 +1,15 @@
-/* collector: keeps LuaJIT's garbage collector from taking the thread for long while much is
-** decoded, for programs that serve others meanwhile. Elsewhere its functions do nothing. Knows
-** no jobs and no results.
+/* collector: keeps Lua's garbage collector out of the way while much is decoded, which makes next
+** to no garbage. Where it is not known whether the script stopped its collector (PUC's 5.1), its
+** functions do nothing. Knows no jobs and no results.
 **
-** LuaJIT collects in steps that go with what is allocated, but two things make single ones long.
-** What was allocated while it marked, and hangs from a table that it has marked, is marked in
-** one go at the end. And allocations that it did not look at add up to a debt, which it then
-** pays at each allocation, a sweep of 200 objects every time. */
+** PUC's collector marks all that there is whenever that has doubled, several times during one
+** large result: it rests, and what it owes then is for the next call, if one comes.
+**
+** LuaJIT's must not rest for long in programs that serve others meanwhile. It collects in steps
+** that go with what is allocated, but two things make single ones long. What was allocated while
+** it marked, and hangs from a table that it has marked, is marked in one go at the end. And
+** allocations that it did not look at add up to a debt, which it then pays at each allocation, a
+** sweep of 200 objects every time. */
 #ifndef TR_COLLECTOR_H
 #define TR_COLLECTOR_H
 
@@ -16,14 +20,22 @@ struct tr_collector;
 /* Once for each Lua state. */
 void tr_collector_register(lua_State *L);
 
+/* At the beginning of a call: collects what earlier ones owe, if there is much. */
+void tr_collector_settle(lua_State *L);
+
 /* From here to release the collector runs in tr_collector_pace alone: nothing may be raised past
-** it. NULL if there is nothing to hold. */
+** it, and nothing of the script's may run. NULL if the script itself stopped it. May be said again
+** while it is held. */
 struct tr_collector *tr_collector_hold(lua_State *L);
 
 /* Collects as much as goes with what was allocated since the last call. */
 void tr_collector_pace(lua_State *L, struct tr_collector *c);
 
-void tr_collector_release(lua_State *L, struct tr_collector *c);
+/* What follows makes garbage: PUC's collector is released. */
+void tr_collector_waste(lua_State *L);
+
+/* Does nothing where nothing is held. LuaJIT may run a script's finalizer, which may raise. */
+void tr_collector_release(lua_State *L);
 
 /* The table at the top is new and about to be kept: lets it be marked in steps, not at the end. */
 void tr_collector_show(lua_State *L);

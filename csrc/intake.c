@@ -51,8 +51,9 @@ static int l_take_pieces(lua_State *L) {
   return 0;
 }
 
-/* Takes pieces in for `seconds` or, below 0, until none is left. Nothing that takes memory comes
-** between holding and releasing but what is protected. */
+/* Takes pieces in for `seconds` or, below 0, until none is left. The collector stays held: a call
+** takes pieces in many times before the script sees anything. Nothing that takes memory comes
+** before its release but what is protected. */
 static void take_pieces(lua_State *L, struct tr_intake *in, int state, double seconds) {
   if (tr_outbox_look(&in->source->outbox) != TR_OUTBOX_PIECES) return;
   struct taking taking = {in, NULL, seconds < 0 ? -1 : tr_clock() + seconds};
@@ -64,8 +65,9 @@ static void take_pieces(lua_State *L, struct tr_intake *in, int state, double se
   taking.collector = tr_collector_hold(L);
   int status = lua_pcall(L, 2, 0, 0);
   tr_interrupt_release(L, &aside);
-  tr_collector_release(L, taking.collector); /* may run a script's finalizer, which may raise */
-  if (status != 0) lua_error(L);
+  if (status == 0) return;
+  tr_collector_release(L);
+  lua_error(L);
 }
 
 /* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */
@@ -78,6 +80,7 @@ static int is_interrupt(lua_State *L) {
 
 static void report_progress(lua_State *L, struct tr_intake *in, int on_progress) {
   if (lua_isnil(L, on_progress)) return;
+  tr_collector_release(L);
   lua_pushvalue(L, on_progress);
   in->reader->progress(L, in->self, tr_outbox_received(&in->source->outbox));
   in->in_callback = 1;
@@ -105,7 +108,19 @@ void tr_intake_drain(lua_State *L, struct tr_intake *in, int state) {
   take_pieces(L, in, state, -1);
 }
 
+static int l_finish(lua_State *L) {
+  struct tr_intake *in = lua_touserdata(L, 2);
+  in->reader->finish(L, 1, in->self);
+  return 3;
+}
+
 void tr_intake_finish(lua_State *L, struct tr_intake *in, int state) {
-  in->reader->finish(L, state, in->self);
+  lua_pushcfunction(L, l_finish);
+  lua_pushvalue(L, state);
+  lua_pushlightuserdata(L, in);
+  (void)tr_collector_hold(L);
+  int status = lua_pcall(L, 2, 3, 0);
+  tr_collector_release(L);
+  if (status != 0) lua_error(L);
   tr_collector_forget(L);
 }

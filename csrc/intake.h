@@ -19,6 +19,8 @@ struct tr_reader {
   void (*cleanup)(void *self); /* idempotent; after the source is gone */
 };
 
+/* Taking in leaves the collector held: whoever called releases it before anything of the script's
+** runs, or may raise. */
 struct tr_intake {
   const struct tr_reader *reader;
   void *self;               /* the reader's */

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "collector.h"
 #include "doorbell.h"
 #include "errtable.h"
 #include "keeper.h"
@@ -110,6 +111,7 @@ static int l_close(lua_State *L) {
 /* ---- moving on ---- */
 
 __attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct tr_job *job) {
+  tr_collector_release(L);
   release(job);
   tr_raise_out_of_memory(L);
 }
@@ -205,6 +207,7 @@ static int l_step(lua_State *L) {
     left = end - tr_clock();
     if (interrupted || left <= 0) break;
   }
+  tr_collector_release(L);
   job->is_working = 0;
   lua_pushboolean(L, job->is_finished);
   lua_pushboolean(L, state == TR_OUTBOX_PIECES);
@@ -374,6 +377,7 @@ int tr_job_fail(lua_State *L, struct tr_job *job, const struct tr_error *error) 
 
 int tr_job_run(lua_State *L, int index, int in_thread) {
   struct tr_job *job = lua_touserdata(L, index);
+  tr_collector_settle(L);
   tr_get_uservalue(L, index);
   lua_insert(L, -3);
   lua_rawseti(L, -3, ON_PROGRESS);

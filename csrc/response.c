@@ -124,6 +124,7 @@ static void take_slice(lua_State *L, int state, struct tr_response *r, struct tr
     return;
   }
   r->unusual++;
+  tr_collector_waste(L);
   char path[64];
   snprintf(path, sizeof path, "result[%u].colos[%u]", piece->target + 1, piece->colo + 1);
   if (decode(L, piece->text, piece->length, r->credential, path, check.dropped) != 0) {

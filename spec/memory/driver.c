@@ -219,6 +219,9 @@ static void call_run(lua_State *L, const struct plan *plan, struct report *repor
 }
 
 static void call_check(lua_State *L, struct report *report) {
+#ifdef LUA_GCISRUNNING
+  if (!lua_gc(L, LUA_GCISRUNNING, 0)) complain(report, "afterwards: the collector rests", NULL);
+#endif
   lua_pushvalue(L, 2);
   int status = lua_pcall(L, 0, 1, 0);
   const char *text = lua_tostring(L, -1);
