@@ -352,6 +352,22 @@ static const char *behind(const char *at, const char *end, unsigned class) {
   return *p == '"' ? p + 1 : at;
 }
 
+/* Goes over whole members as most are, `"name":value,` with no space and no bracket. */
+static const char *behind_members(const char *at, const char *end, unsigned *values) {
+  while (at < end && *at == '"' && *values < TR_SLICER_VALUES_MAX) {
+    const char *p = behind(at, end, QUOTE);
+    if (p == at || p == end || *p != ':' || ++p == end) break;
+    unsigned class = class_of[(unsigned char)*p];
+    if (class != QUOTE && class != PLAIN) break;
+    const char *value = p;
+    p = behind(value, end, class);
+    if (p == value || p == end || *p != ',') break;
+    ++*values;
+    at = p + 1;
+  }
+  return at;
+}
+
 static unsigned char state_behind(unsigned class, unsigned char state, unsigned char kind) {
   switch (class) {
   case COMMA:
@@ -376,6 +392,12 @@ static void slice_skim(struct tr_slicer *s, struct cursor *c) {
   unsigned char state = s->state, kind = s->stack[s->depth - 1].kind;
   unsigned values = s->slice_values;
   while (at < end) {
+    if (state == AT_NAME || state == AT_FIRST_NAME) {
+      const char *before = at;
+      at = behind_members(at, end, &values);
+      if (at != before) state = AT_NAME;
+      if (at == end) break;
+    }
     unsigned class = class_of[(unsigned char)*at];
     const char *next = at + 1;
     if (class == SPACE) {
