@@ -72,6 +72,14 @@ describe("an exchange", function()
       assert.same({}, stand_in:requests())
       is_whole(ask("ok"))
     end)
+
+    it("trusts the CAs that a directory holds under their hashes", function()
+      local directory = stand_in.directory .. "/cas"
+      assert(host.run(("mkdir -m 755 %s && cp %s %s/ours.pem"):format(directory, stand_in.ca_file, directory)))
+      fails("connection", "not trusted: .*issuer", ask("ok", "https", { ca_file = directory }))
+      host.run("openssl rehash " .. directory)
+      is_whole(ask("ok", "https", { ca_file = directory }))
+    end)
   end)
 
   it("uses a connection again in later calls", function()

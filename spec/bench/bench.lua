@@ -33,7 +33,8 @@ end
 
 local PROGRAMS = {
   { name = "curl", says = "curl's own process", is_floor = true }, -- its command is made by ask_for
-  { name = "module", command = LUA .. " " .. CLIENTS .. "module.lua" },
+  { name = "module", command = LUA .. " " .. CLIENTS .. "module.lua", is_ours = true },
+  { name = "directory", is_ours = true }, -- the same, with a directory of CAs
   { name = "script", command = LUA .. " " .. CLIENTS .. "script.lua", says = "the hand-written script" },
   { name = "jq", command = "sh " .. CLIENTS .. "jq.sh", says = "curl with jq" },
   { name = "node", command = "node " .. CLIENTS .. "sdk.js", says = "the Node SDK" },
@@ -119,6 +120,7 @@ end
 local programs, missing = {}, {}
 
 local function find_programs()
+  PROGRAMS[3].command = PROGRAMS[2].command .. " " .. nginx.ca_directory
   ask_for("small")
   for _, program in ipairs(PROGRAMS) do
     local output, status = host.run(program.command .. " 2>/dev/null")
@@ -257,12 +259,17 @@ local PROCESS_TARGETS = {
 
 local function process_rows(answer, runs)
   local times = whole_processes(answer, runs)
-  for _, program in ipairs(programs) do
-    if program.name ~= "module" then
-      local target = PROCESS_TARGETS[answer][program.name]
-      ratio(("%s, whole process"):format(answer), "%.1f ms", times.module, program.says, times[program.name],
-        target and "at most", target)
+  local function rows(name, ours)
+    for _, program in ipairs(programs) do
+      if not program.is_ours then
+        local target = PROCESS_TARGETS[answer][program.name]
+        ratio(name, "%.1f ms", ours, program.says, times[program.name], target and "at most", target)
+      end
     end
+  end
+  rows(("%s, whole process"):format(answer), times.module)
+  if answer == "small" then
+    rows("the same, `ca_file` a directory", times.directory)
   end
   for _, program in ipairs(missing) do
     local target = PROCESS_TARGETS[answer][program.name]

@@ -13,6 +13,7 @@ Service.__index = Service
 local SEED = 1
 local HOPS = 15
 local SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
+local SYSTEM_CA_DIRECTORY = "/etc/ssl/certs"
 
 -- A POST to a file is answered with 405, and that with the file. What is below /slow comes at a steady pace; /many
 -- chooses the answer by the first target asked for, and takes its time.
@@ -65,6 +66,14 @@ local function write_ca_file(directory, ca_file)
   return all
 end
 
+-- The same as a directory, where only the CA that is needed is read.
+local function write_ca_directory(directory, ca_file)
+  local all = directory .. "/cas"
+  host.run(("mkdir %s && cp -L %s/*.pem %s; cp %s %s/ours.pem && openssl rehash %s"):format(
+    all, SYSTEM_CA_DIRECTORY, all, ca_file, all, all))
+  return all
+end
+
 local function write_answers(directory, answers)
   local sizes = {}
   for name, shape in pairs(answers) do
@@ -90,7 +99,8 @@ function service.start(options)
       host.run(("cd %s && mkdir -p answers/slow && chmod -R 755 ."):format(host.quote(directory)))
       self.port = host.free_ports(1)[1]
       self.sizes = write_answers(directory, options.answers)
-      self.ca_file = write_ca_file(directory, pki.make(directory).ca_file)
+      local own = pki.make(directory).ca_file
+      self.ca_file, self.ca_directory = write_ca_file(directory, own), write_ca_directory(directory, own)
       return nginx.fill(TEXT, { PORT = tostring(self.port), RATE = options.rate })
     end,
   }

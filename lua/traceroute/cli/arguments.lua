@@ -83,7 +83,7 @@ arguments.GROUPS = {
     { "--concurrency", "Requests at once; one has ten targets at most. Default: 4.", argname = "COUNT",
       convert = whole },
     { "--base-url", "Where the API is. Default: CLOUDFLARE_BASE_URL, or Cloudflare's.", argname = "URL" },
-    { "--ca-file", "Certificates to trust. Default: the system's.", argname = "FILE" },
+    { "--ca-file", "Certificates to trust, a file or a directory. Default: the system's.", argname = "FILE" },
     { "--proxy", "Proxy to go through. Default: https_proxy.", argname = "URL" },
     { "--dry-run", "Check the arguments and print the requests, without credentials; send nothing." },
   },
