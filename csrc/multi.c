@@ -12,6 +12,7 @@
 
 #define CONNECTIONS_KEPT 64 /* idle connections that stay open for later calls */
 #define STREAMS 32          /* of a connection: libcurl looks at each whenever one of them moves */
+#define PATIENCE 0.25       /* seconds that transfers wait for another's connection */
 
 static uint64_t mark_of_socket(int fd) {
   return (uint64_t)fd << 1 | TR_MULTI_MARK;
@@ -56,6 +57,32 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
   if (status != 0 && errno == ENOENT) status = epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &event);
   if (status != 0) fail_users(m, easy, errno);
   return 0;
+}
+
+static int is_shared(const struct tr_multi *m, const struct tr_transfer *t) {
+  const struct tr_transfer *other = m->transfers;
+  while (other && (other == t || other->port != t->port))
+    other = other->next;
+  return other != NULL;
+}
+
+static void leave_connection(struct tr_multi *m, struct tr_transfer *t) {
+  if (t->port && !is_shared(m, t)) m->busy--;
+  t->port = 0;
+}
+
+/* The transfer has its connection; another one, if the first was found dead. */
+static int on_request(void *arg, char *to, char *from, int to_port, int from_port) {
+  struct tr_transfer *t = arg;
+  struct tr_multi *m = t->multi;
+  (void)to;
+  (void)from;
+  (void)to_port;
+  leave_connection(m, t);
+  t->port = from_port;
+  if (!is_shared(m, t)) m->busy++;
+  if (m->opener == t) m->opener = NULL;
+  return CURL_PREREQFUNC_OK;
 }
 
 static int on_timer(CURLM *multi, long ms, void *arg) {
@@ -103,6 +130,7 @@ static int open_handle(struct tr_multi *m) {
 
 int tr_multi_init(struct tr_multi *m, struct tr_reactor *reactor, int epoll) {
   m->reactor = reactor;
+  m->waiting_end = &m->waiting;
   m->epoll = epoll;
   m->due = -1;
   return init_libcurl() == 0 && open_handle(m) == 0 ? 0 : -1;
@@ -115,16 +143,56 @@ void tr_multi_cleanup(struct tr_multi *m) {
 
 /* ---- transfers ---- */
 
-int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
-  if (m->is_broken || (!m->handle && open_handle(m) != 0)) return -1;
-  if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK) return -1;
-  if (curl_multi_add_handle(m->handle, t->easy) != CURLM_OK) return -1;
-  t->multi = m;
-  t->failure = t->system_error = 0;
+static int set_options(struct tr_multi *m, struct tr_transfer *t) {
+  CURL *easy = t->easy;
+#if LIBCURL_VERSION_NUM >= 0x075000
+  m->can_tell = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
+#endif
+  return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK ? 0 : -1;
+}
+
+static int has_room(const struct tr_multi *m) {
+  return !m->can_tell || m->running < STREAMS * (m->busy ? m->busy : 1);
+}
+
+static int must_wait(const struct tr_multi *m, double now) {
+  return m->opener && !has_room(m) && now < m->patience;
+}
+
+static void add(struct tr_multi *m, struct tr_transfer *t, double now) {
+  if (!has_room(m)) {
+    m->opener = t;
+    m->patience = now + PATIENCE;
+  }
   t->next = m->transfers;
   t->link = &m->transfers;
   if (t->next) t->next->link = &t->next;
   m->transfers = t;
+  m->running++;
+}
+
+/* 0, or -1: no memory. */
+static int run(struct tr_multi *m, const struct tr_transfer *t) {
+  if (!m->handle && open_handle(m) != 0) return -1;
+  return curl_multi_add_handle(m->handle, t->easy) == CURLM_OK ? 0 : -1;
+}
+
+int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
+  double now = tr_clock();
+  if (m->is_broken || set_options(m, t) != 0) return -1;
+  t->failure = t->system_error = t->port = 0;
+  t->is_waiting = m->waiting || must_wait(m, now);
+  if (t->is_waiting) {
+    t->next = NULL;
+    t->link = m->waiting_end;
+    *m->waiting_end = t;
+    m->waiting_end = &t->next;
+  } else {
+    if (run(m, t) != 0) return -1;
+    add(m, t, now);
+  }
+  t->multi = m;
   return 0;
 }
 
@@ -132,7 +200,33 @@ static void detach(struct tr_multi *m, struct tr_transfer *t) {
   t->multi = NULL;
   *t->link = t->next;
   if (t->next) t->next->link = t->link;
+  if (t->is_waiting) {
+    if (!t->next) m->waiting_end = t->link;
+    return;
+  }
+  m->running--;
+  leave_connection(m, t);
+  if (m->opener == t) m->opener = NULL;
   curl_multi_remove_handle(m->handle, t->easy);
+}
+
+/* Those that wait go on, as far as they may. One that cannot for lack of memory is reported. */
+static int admit(struct tr_multi *m) {
+  int admitted = 0;
+  double now = tr_clock();
+  while (m->waiting && !m->is_broken && !must_wait(m, now)) {
+    struct tr_transfer *t = m->waiting;
+    detach(m, t);
+    t->multi = m;
+    t->is_waiting = 0;
+    add(m, t, now);
+    if (run(m, t) != 0) {
+      t->failure = CURLE_OUT_OF_MEMORY;
+      m->has_failures = 1;
+    }
+    admitted = 1;
+  }
+  return admitted;
 }
 
 /* Bytes that were held back are taken in while libcurl is told to go on; if they are refused, it
@@ -233,7 +327,8 @@ void tr_multi_look(struct tr_multi *m, uint64_t mark, uint32_t events) {
 }
 
 double tr_multi_due(const struct tr_multi *m) {
-  return m->has_failures ? 0 : m->due;
+  if (m->has_failures || (m->waiting && !must_wait(m, tr_clock()))) return 0;
+  return m->waiting && (m->due < 0 || m->patience < m->due) ? m->patience : m->due;
 }
 
 int tr_multi_advance(struct tr_multi *m, double now) {
@@ -246,5 +341,6 @@ int tr_multi_advance(struct tr_multi *m, double now) {
 int tr_multi_report(struct tr_multi *m) {
   int reported = report_ended(m);
   if (m->is_broken) replace_handle(m);
-  return report_failed(m) | reported;
+  reported |= report_failed(m);
+  return admit(m) | reported;
 }

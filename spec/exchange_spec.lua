@@ -94,6 +94,38 @@ describe("an exchange", function()
     end
   end)
 
+  -- How many connections so many calls at once open, none of which is answered.
+  local function connections_of(calls, listener)
+    local jobs, seen, count = {}, {}, 0
+    for i = 1, calls do
+      jobs[i] = traceroute.start(stand_in.account, "192.0.2.1", {
+        base_url = stand_in:url("hang", listener), ca_file = stand_in.ca_file, token = TOKEN, quota = 0, timeout = 30,
+      })
+    end
+    repeat
+      local done = jobs[1]:step(0.05)
+    until done or #stand_in:requests() == calls
+    for _, request in ipairs(stand_in:requests()) do
+      count = count + (seen[request.connection] and 0 or 1)
+      seen[request.connection] = true
+    end
+    for i = 1, calls do
+      jobs[i]:cancel()
+    end
+    return count, #stand_in:requests()
+  end
+
+  -- More than the four that they need: where a connection takes long to be made, another may be tried.
+  it("is one of many on a connection of HTTP/2", function()
+    local connections, requests = connections_of(100, "https")
+    assert.equal(100, requests)
+    assert.is_true(connections >= 4 and connections <= 16, connections)
+  end)
+
+  it("has a connection of its own by HTTP/1.1", function()
+    assert.same({ 70, 70 }, { connections_of(70, "http11") })
+  end)
+
   it("opens another connection once a server has closed the kept one", function()
     local own = server.start()
     local first = traceroute.create(own.account, "192.0.2.1",

@@ -97,7 +97,7 @@ function service.start(options)
     name = "traceroute-bench",
     configure = function(directory)
       host.run(("cd %s && mkdir -p answers/slow && chmod -R 755 ."):format(host.quote(directory)))
-      self.port = host.free_ports(1)[1]
+      self.directory, self.port = directory, host.free_ports(1)[1]
       self.sizes = write_answers(directory, options.answers)
       local own = pki.make(directory).ca_file
       self.ca_file, self.ca_directory = write_ca_file(directory, own), write_ca_directory(directory, own)
