@@ -78,11 +78,11 @@ static const char *read_string(struct reader *r, size_t *length) {
 }
 
 /* Any spread will do: addresses differ at the end, names of hosts at the beginning. */
-static unsigned slot_of(const char *text, size_t length) {
+static size_t slot_of(const char *text, size_t length) {
   if (length == 0) return 0;
-  unsigned first = (unsigned char)text[0], middle = (unsigned char)text[length / 2],
-           last = (unsigned char)text[length - 1];
-  return (unsigned)(length * 7 + first * 5 + middle * 3 + last) % RECENT;
+  size_t first = (unsigned char)text[0], middle = (unsigned char)text[length / 2],
+         last = (unsigned char)text[length - 1];
+  return (length * 7 + first * 5 + middle * 3 + last) % RECENT;
 }
 
 static int push_string(struct reader *r) {
@@ -94,7 +94,7 @@ static int push_string(struct reader *r) {
     lua_pushlstring(L, text, length);
     return 1;
   }
-  unsigned slot = slot_of(text, length);
+  size_t slot = slot_of(text, length);
   struct recent *recent = &r->recent[slot];
   if (recent->size == length + 1 && memcmp(recent->text, text, length) == 0) {
     lua_rawgeti(L, r->strings, NAMES + 1 + (int)slot);
