@@ -69,7 +69,7 @@ end
 -- A name server in this process's loop that says after so many milliseconds that there is no such name. The names
 -- that it was asked for, in order, and what closes it.
 local function slow_server(milliseconds)
-  local socket, asked = uv.new_udp(), {}
+  local socket, asked, waiting = uv.new_udp(), {}, {}
   assert(socket:bind("127.0.0.1", 0))
   socket:recv_start(function(_, question, from)
     if not question then
@@ -77,12 +77,18 @@ local function slow_server(milliseconds)
     end
     asked[#asked + 1] = question:sub(13):match("^[^%z]*"):gsub("[%c]", "."):sub(2)
     local timer = uv.new_timer()
+    waiting[timer] = true
     timer:start(milliseconds, 0, function()
+      waiting[timer] = nil
       timer:close()
       socket:send(question:sub(1, 2) .. "\129\131" .. question:sub(5), from.ip, from.port)
     end)
   end)
   return "127.0.0.1:" .. socket:getsockname().port, asked, function()
+    -- What is still to be answered would be sent by the closed socket, at which libuv aborts.
+    for timer in pairs(waiting) do
+      timer:close()
+    end
     socket:close()
     uv.run("nowait")
   end
