@@ -398,7 +398,7 @@ describe("cf-traceroute's manual and completions", function()
 end)
 
 describe("cf-traceroute as a program", function()
-  local interpreter = host.quote(host.interpreter())
+  local interpreter = host.quote(host.checked_interpreter())
 
   local function program(rest)
     return host.run(interpreter .. " " .. host.root() .. "/lua/traceroute/cli/main.lua " .. rest)

@@ -5,7 +5,7 @@ local host = require "spec.support.host"
 local server = require "spec.support.server"
 local uv = require "luv"
 
-local LUA = host.interpreter()
+local LUA = host.checked_interpreter()
 
 describe("a process", function()
   local stand_in, directory
@@ -47,8 +47,8 @@ describe("a process", function()
     return path
   end
 
-  local function run(text, before)
-    return host.run(("timeout 60 %s %s %s 2>&1"):format(before or "", host.quote(LUA), host.quote(script(text))))
+  local function run(text, before, lua)
+    return host.run(("timeout 60 %s %s %s 2>&1"):format(before or "", host.quote(lua or LUA), host.quote(script(text))))
   end
 
   local function ends_well(text, before)
@@ -363,11 +363,12 @@ describe("a process", function()
     end)
 
     it("os.exit in on_progress, with the state closed or not", function()
+      -- In the midst of a step, that frees nothing: the process ends.
       for _, close in ipairs { "false", "true" } do
         local output, status = run(([[
           traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"),
             { on_progress = function() os.exit(7, %s) end }))
-        ]]):format(close))
+        ]]):format(close), nil, host.interpreter())
         assert.equal("", output)
         assert.equal(7, status)
       end

@@ -41,7 +41,7 @@ describe("the README's recipe", function()
   before_each(function()
     host.clean_environment()
     home, bin = host.private_directory("recipes"), host.private_directory("recipes-bin")
-    script("cf-traceroute", ('exec %s %s "$@"'):format(host.quote(host.interpreter()),
+    script("cf-traceroute", ('exec %s %s "$@"'):format(host.quote(host.checked_interpreter()),
       host.quote(host.root() .. "/lua/traceroute/cli/main.lua")))
     host.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
     host.setenv("CLOUDFLARE_ACCOUNT_ID", stand_in.account)

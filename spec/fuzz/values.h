@@ -44,11 +44,19 @@ static inline void values_run(lua_State *L, lua_CFunction function, void *arg) {
   (void)lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
+static lua_State *values_state;
+
+static void values_close(void) {
+  lua_close(values_state);
+}
+
+/* The state that a target has until its process ends: closed then, so that nothing is left of it. */
 static inline lua_State *values_open(void) {
-  lua_State *L = luaL_newstate();
-  FUZZ_CHECK(L);
-  values_run(L, values_l_open, NULL);
-  return L;
+  values_state = luaL_newstate();
+  FUZZ_CHECK(values_state);
+  FUZZ_CHECK(atexit(values_close) == 0);
+  values_run(values_state, values_l_open, NULL);
+  return values_state;
 }
 
 /* Pushes the decoded text and returns 1, or pushes a message and returns 0. */

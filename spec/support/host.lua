@@ -85,6 +85,11 @@ function host.interpreter()
   return arg[first]
 end
 
+-- The same for a script that takes what it gets from the core: under valgrind where this is.
+function host.checked_interpreter()
+  return os.getenv("CHECKED_LUA") or host.interpreter()
+end
+
 -- Whether the address sanitizer is loaded: it keeps what was freed, and does not go with valgrind.
 function host.is_sanitized()
   return (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) ~= nil

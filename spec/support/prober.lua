@@ -8,8 +8,6 @@ local prober = {}
 local Prober = {}
 Prober.__index = Prober
 
-local LUA = host.interpreter()
-
 -- What every script begins with. `children` are those of this process, but for the shell that asks: number, state
 -- and name of each.
 local PREAMBLE = [[
@@ -63,7 +61,8 @@ function prober.available()
   return false, "no mtr-packet that may send here: " .. said:gsub("%s+", " ")
 end
 
-function prober.start()
+--- By the interpreter given, or the checked one.
+function prober.start(interpreter)
   local directory = host.private_directory("traceroute-prober")
   local core = assert(package.searchpath and package.searchpath("traceroute.core", package.cpath)
     or package.cpath:match("([^;]*)%?%.so"))
@@ -72,7 +71,11 @@ function prober.start()
   local _, status = host.run(("cp -r %s/lua %s && mkdir %s/traceroute && cp %s %s/traceroute/core.so && "
     .. "chmod -R a+rX %s"):format(root, directory, directory, its_core, directory, directory))
   assert(status == 0)
-  return setmetatable({ directory = directory, count = 0 }, Prober)
+  return setmetatable({
+    directory = directory,
+    interpreter = interpreter or host.checked_interpreter(),
+    count = 0,
+  }, Prober)
 end
 
 function Prober:file(text, mode)
@@ -87,7 +90,7 @@ end
 function Prober:command(text, before)
   local preamble = PREAMBLE:format(self.directory .. "/lua/?.lua;" .. self.directory .. "/lua/?/init.lua;",
     self.directory .. "/?.so;")
-  return ("%s %s %s"):format(before or "", host.quote(LUA), self:file(preamble .. text))
+  return ("%s %s %s"):format(before or "", host.quote(self.interpreter), self:file(preamble .. text))
 end
 
 --- Runs a script: what it printed, errors included, and its exit status.
