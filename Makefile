@@ -153,9 +153,9 @@ matrix: ## the whole suite on every Lua, by gcc and by clang, as many at a time 
 	@.ci/deps matrix
 	@.ci/matrix '$(MAKE) --no-print-directory' gcc clang -- lua5.1 lua5.2 lua5.3 lua5.4 luajit
 
-coverage: ## which lines of csrc/ and lua/ the tests reach, and which they do not; SPEC=
-	@.ci/deps test
-	@MAKE='$(submake)' LUA_FILES='$(filter-out lua/traceroute/meta.lua,$(LUA_FILES))' FUZZERS='$(FUZZERS)' \
+coverage: ## which lines of csrc/ and lua/ the tests reach, and which they do not; SPEC=, CC=clang
+	@.ci/deps $(if $(findstring clang,$(CC)),coverage,test)
+	@MAKE='$(submake)' CC='$(CC)' LUA_FILES='$(filter-out lua/traceroute/meta.lua,$(LUA_FILES))' FUZZERS='$(FUZZERS)' \
 	  SPEC='$(SPEC)' .ci/coverage
 
 # The Node SDK comes from npm's registry; the programs compared run with what the module was built with.

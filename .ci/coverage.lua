@@ -1,7 +1,5 @@
 -- Prints how many lines of csrc/ and lua/ ran, room by room, and which did not. The arguments: the file that
--- spec/support/coverage.lua wrote, a file of what gcov prints with --json-format --stdout, then the Lua files.
-
-local cjson = require "cjson"
+-- spec/support/coverage.lua wrote, a file of what gcov or llvm-cov prints with --stdout, then the Lua files.
 
 -- Which lines of the file given hold code, as LuaJIT sees it.
 local LUAJIT_LINES = [[
@@ -80,18 +78,19 @@ local function lua_files(notes, paths)
   return files
 end
 
--- One object of JSON a line, for each object file of each Lua.
+-- Each source of each object file of each Lua, line for line: how often it ran, its number, its text. Line 0 names
+-- the source; "-" is before a line without code, "#####" before one that never ran.
 local function c_files(gcov)
-  local files = {}
+  local files, lines = {}, nil
   for text in io.lines(gcov) do
-    for _, file in ipairs(cjson.decode(text).files) do
-      if file.file:find("^csrc/") then
-        local lines = files[file.file] or {}
-        files[file.file] = lines
-        for _, line in ipairs(file.lines) do
-          lines[line.line_number] = (lines[line.line_number] or 0) + line.count
-        end
-      end
+    local count, number, rest = text:match("^ *([^ :]+): *(%d+):(.*)$")
+    local source = number == "0" and rest:match("^Source:(.*)$")
+    if source then
+      lines = source:find("^csrc/") and (files[source] or {})
+      files[source] = lines or nil
+    elseif lines and number and number ~= "0" and count ~= "-" then
+      number = tonumber(number)
+      lines[number] = (lines[number] or 0) + (tonumber(count:match("^%d+")) or 0)
     end
   end
   return files
