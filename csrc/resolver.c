@@ -66,8 +66,8 @@ static const char *why_of(int status) {
     return "no such host";
   case ARES_ETIMEOUT:
     return "timed out";
-  case ARES_ECONNREFUSED:
-    return "no name server answers";
+  case ARES_ECONNREFUSED: /* of c-ares 1.18, for failures and refusals too */
+    return "no name server answers, or they fail or refuse";
   case ARES_ESERVFAIL:
     return "the name server failed";
   case ARES_EREFUSED:

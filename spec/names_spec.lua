@@ -66,9 +66,9 @@ local function silent_server(on_question)
   end
 end
 
--- A name server in this process's loop that says after so many milliseconds that there is no such name. The names
--- that it was asked for, in order, and what closes it.
-local function slow_server(milliseconds)
+-- A name server in this process's loop that answers after so many milliseconds with a code (3: there is no such name).
+-- The names that it was asked for, in order, and what closes it.
+local function slow_server(milliseconds, code)
   local socket, asked, waiting = uv.new_udp(), {}, {}
   assert(socket:bind("127.0.0.1", 0))
   socket:recv_start(function(_, question, from)
@@ -81,7 +81,7 @@ local function slow_server(milliseconds)
     timer:start(milliseconds, 0, function()
       waiting[timer] = nil
       timer:close()
-      socket:send(question:sub(1, 2) .. "\129\131" .. question:sub(5), from.ip, from.port)
+      socket:send(question:sub(1, 2) .. string.char(129, 128 + (code or 3)) .. question:sub(5), from.ip, from.port)
     end)
   end)
   return "127.0.0.1:" .. socket:getsockname().port, asked, function()
@@ -337,8 +337,21 @@ describe("names", function()
   it("says so where no name server is", function()
     local address, close = silent_server()
     close()
-    assert.same({ { "later no name server answers" } }, ask_at(address, 10, { "resolve 0 four.test", "run" }))
+    assert.same({ { "later no name server answers, or they fail or refuse" } },
+      ask_at(address, 10, { "resolve 0 four.test", "run" }))
   end)
+
+  -- c-ares 1.18 says of a failure and of a refusal that nobody answered.
+  for code, pattern in pairs { [1] = "makes no sense", [2] = "fail", [5] = "refuse" } do
+    it(("says what became of a name when the name server answers %d"):format(code), function()
+      local address, _, close = slow_server(0, code)
+      finally(close)
+      local answers = ask_at(address, 10, { "resolve 4 four.test", "reverse 192.0.2.1", "origin 1.1.1.1", "run" }, nil,
+        run_beside)
+      assert.matches("^later .*" .. pattern, answers[1][1])
+      assert.same({ { "later -" }, { "later -" } }, { answers[2], answers[3] })
+    end)
+  end
 
   it("forgets askers, and tells the others", function()
     local answers = ask("reverse 192.0.2.9", "reverse 192.0.2.9", "reverse 192.0.2.9", "forget 2", "reverse 192.0.2.12",
