@@ -225,6 +225,16 @@ describe("many calls in one nginx", function()
       assert.equal(1, #stand_in:requests())
     end)
 
+    it("wait for their turn where the call has the time", function()
+      start { http = "lua_shared_dict pace 1m;" }
+      assert.equal(1, cjson.decode((nginx:get(call("ratelimited/1")))).retry_after)
+      local waited = cjson.decode((nginx:get(path("/call", "ok", { dict = "pace", quota = 5, timeout = 60 }))))
+      assert.equal(2, waited.colos)
+      local requests = stand_in:requests()
+      assert.equal(2, #requests)
+      assert.is_true(requests[2].time - requests[1].time > 0.9)
+    end)
+
     it("say so when a call is more than the quota ever gives", function()
       start { http = "lua_shared_dict pace 1m;" }
       local targets = {}
