@@ -17,6 +17,7 @@
 #endif
 
 #define RECEIVE_BYTES (256L * 1024) /* libcurl's buffer: fewer, longer callbacks for a big answer */
+#define SEND_BYTES (16L * 1024)     /* the least that libcurl has: requests are small */
 #define GRACE_MS 1000L              /* how much later than ours libcurl's own timeouts come */
 
 struct tr_exchange {
@@ -283,6 +284,7 @@ static void set_wishes(const struct tr_exchange *x) {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    (long)(x->endpoint->connect_timeout * 1e3) + GRACE_MS);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BYTES);
 #if LIBCURL_VERSION_NUM >= 0x075700
   /* A resolver that is stuck must not hold up the end of a call. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
