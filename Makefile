@@ -19,7 +19,7 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
-  trace_path replies networks scrub locks sigpipe timers
+  trace_path replies networks scrub locks sigpipe timers gate
 NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange headers verdict url multi reactor \
   thread doorbell resolver names child vantage survey
 CURL_ROOMS   := exchange headers verdict multi url
@@ -85,7 +85,7 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 
 # What spec/names_spec.lua talks to.
 NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns locks multi names networks reactor resolver \
-  scrub sigpipe timers)
+  scrub sigpipe timers gate)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(NAMES_OBJECTS) $(LDFLAGS) $(CURL_LIBS) $(CARES_LIBS) -lm

@@ -2,6 +2,7 @@
 #include "exchange.h"
 
 #include <curl/curl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -198,14 +199,20 @@ static void stop_transfer(struct tr_exchange *x) {
   tr_reactor_stop(&x->transfer);
 }
 
+/* The time to connect does not run while it waits for its turn. */
+static double next_deadline(const struct tr_exchange *x, double now) {
+  double begun = x->transfer.begun, end = x->started + x->allowed;
+  double connect = (begun > 0 ? begun : now) + x->endpoint->connect_timeout;
+  return is_connected(x) || end < connect ? end : connect;
+}
+
 /* Times are kept here, since libcurl does not look at the clock of a transfer that waits for
 ** another one's connection, and starts it anew when that fails. */
 static void on_watch(void *arg) {
   struct tr_exchange *x = arg;
-  double end = x->started + x->allowed;
-  int is_late = !is_connected(x) && x->endpoint->connect_timeout < x->allowed;
-  if (!is_late && tr_clock() < end) {
-    tr_timer_set(x->reactor, &x->watch, end);
+  double now = tr_clock(), next = next_deadline(x, now);
+  if (now < next) {
+    tr_timer_set(x->reactor, &x->watch, next);
     return;
   }
   stop_transfer(x);
@@ -213,10 +220,9 @@ static void on_watch(void *arg) {
 }
 
 static void start_watch(struct tr_exchange *x) {
-  double connect = x->endpoint->connect_timeout;
   x->watch.fire = on_watch;
   x->watch.arg = x;
-  tr_timer_set(x->reactor, &x->watch, x->started + (connect < x->allowed ? connect : x->allowed));
+  tr_timer_set(x->reactor, &x->watch, next_deadline(x, x->started));
 }
 
 void tr_exchange_abandon(struct tr_exchange *x) {
@@ -251,6 +257,22 @@ static int make_headers(struct tr_exchange *x) {
     x->headers = longer;
   }
   return 0;
+}
+
+/* What decides with whom it may share a connection, as a number (FNV-1a): who by chance has the
+** same only begins a little later. */
+static unsigned long host_key(const struct tr_endpoint *endpoint) {
+  const char *texts[] = {endpoint->url, endpoint->proxy, endpoint->ca_file};
+  uint64_t key = UINT64_C(14695981039346656037);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    int slashes = 0;
+    for (const char *at = texts[i] ? texts[i] : ""; *at && (i > 0 || slashes < 3); at++) {
+      slashes += *at == '/';
+      key = (key ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    }
+    key = (key ^ 0xff) * UINT64_C(1099511628211);
+  }
+  return (unsigned long)key;
 }
 
 static int is_directory(const char *path) {
@@ -342,6 +364,7 @@ struct tr_exchange *tr_exchange_new(const struct tr_endpoint *endpoint, struct t
   x->sink = sink;
   x->transfer.ended = on_ended;
   x->transfer.arg = x;
+  x->transfer.host = host_key(x->endpoint);
   tr_headers_init(&x->report.headers);
   tr_error_clear(&x->report.error);
   tr_slicer_init(&x->slicer, endpoint->max_bytes);

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -11,8 +12,6 @@
 #include "timers.h"
 
 #define CONNECTIONS_KEPT 64 /* idle connections that stay open for later calls */
-#define STREAMS 32          /* of a connection: libcurl looks at each whenever one of them moves */
-#define PATIENCE 0.25       /* seconds that transfers wait for another's connection */
 
 static uint64_t mark_of_socket(int fd) {
   return (uint64_t)fd << 1 | TR_MULTI_MARK;
@@ -59,29 +58,13 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
   return 0;
 }
 
-static int is_shared(const struct tr_multi *m, const struct tr_transfer *t) {
-  const struct tr_transfer *other = m->transfers;
-  while (other && (other == t || other->port != t->port))
-    other = other->next;
-  return other != NULL;
-}
-
-static void leave_connection(struct tr_multi *m, struct tr_transfer *t) {
-  if (t->port && !is_shared(m, t)) m->busy--;
-  t->port = 0;
-}
-
 /* The transfer has its connection; another one, if the first was found dead. */
 static int on_request(void *arg, char *to, char *from, int to_port, int from_port) {
   struct tr_transfer *t = arg;
-  struct tr_multi *m = t->multi;
   (void)to;
   (void)from;
   (void)to_port;
-  leave_connection(m, t);
-  t->port = from_port;
-  if (!is_shared(m, t)) m->busy++;
-  if (m->opener == t) m->opener = NULL;
+  tr_gate_connected(&t->pass, from_port);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -119,7 +102,7 @@ static int open_handle(struct tr_multi *m) {
   failed |= curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
   failed |= curl_multi_setopt(multi, CURLMOPT_TIMERDATA, m);
   failed |= curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
-  failed |= curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
+  failed |= curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)TR_GATE_STREAMS);
   if (failed) {
     curl_multi_cleanup(multi);
     return -1;
@@ -130,7 +113,6 @@ static int open_handle(struct tr_multi *m) {
 
 int tr_multi_init(struct tr_multi *m, struct tr_reactor *reactor, int epoll) {
   m->reactor = reactor;
-  m->waiting_end = &m->waiting;
   m->epoll = epoll;
   m->due = -1;
   return init_libcurl() == 0 && open_handle(m) == 0 ? 0 : -1;
@@ -145,85 +127,69 @@ void tr_multi_cleanup(struct tr_multi *m) {
 
 static int set_options(struct tr_multi *m, struct tr_transfer *t) {
   CURL *easy = t->easy;
+  m->gate.is_open = 1;
 #if LIBCURL_VERSION_NUM >= 0x075000
-  m->can_tell = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
+  m->gate.is_open = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) != CURLE_OK ||
+                    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t) != CURLE_OK;
 #endif
   return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK ? 0 : -1;
 }
 
-static int has_room(const struct tr_multi *m) {
-  return !m->can_tell || m->running < STREAMS * (m->busy ? m->busy : 1);
-}
-
-static int must_wait(const struct tr_multi *m, double now) {
-  return m->opener && !has_room(m) && now < m->patience;
-}
-
-static void add(struct tr_multi *m, struct tr_transfer *t, double now) {
-  if (!has_room(m)) {
-    m->opener = t;
-    m->patience = now + PATIENCE;
-  }
+static void list(struct tr_multi *m, struct tr_transfer *t) {
   t->next = m->transfers;
   t->link = &m->transfers;
   if (t->next) t->next->link = &t->next;
   m->transfers = t;
-  m->running++;
 }
 
 /* 0, or -1: no memory. */
-static int run(struct tr_multi *m, const struct tr_transfer *t) {
+static int begin(struct tr_multi *m, struct tr_transfer *t, double now) {
   if (!m->handle && open_handle(m) != 0) return -1;
+  t->begun = now;
   return curl_multi_add_handle(m->handle, t->easy) == CURLM_OK ? 0 : -1;
 }
 
 int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
   double now = tr_clock();
   if (m->is_broken || set_options(m, t) != 0) return -1;
-  t->failure = t->system_error = t->port = 0;
-  t->is_waiting = m->waiting || must_wait(m, now);
-  if (t->is_waiting) {
-    t->next = NULL;
-    t->link = m->waiting_end;
-    *m->waiting_end = t;
-    m->waiting_end = &t->next;
-  } else {
-    if (run(m, t) != 0) return -1;
-    add(m, t, now);
+  t->failure = t->system_error = 0;
+  t->begun = 0;
+  t->pass.host = t->host;
+  int waits = tr_gate_enter(&m->gate, &t->pass, now);
+  if (waits < 0) return -1;
+  if (!waits) {
+    if (begin(m, t, now) != 0) {
+      tr_gate_leave(&m->gate, &t->pass);
+      return -1;
+    }
+    list(m, t);
   }
   t->multi = m;
   return 0;
 }
 
 static void detach(struct tr_multi *m, struct tr_transfer *t) {
+  tr_gate_leave(&m->gate, &t->pass);
   t->multi = NULL;
+  if (!t->begun) return;
   *t->link = t->next;
   if (t->next) t->next->link = t->link;
-  if (t->is_waiting) {
-    if (!t->next) m->waiting_end = t->link;
-    return;
-  }
-  m->running--;
-  leave_connection(m, t);
-  if (m->opener == t) m->opener = NULL;
   curl_multi_remove_handle(m->handle, t->easy);
 }
 
-/* Those that wait go on, as far as they may. One that cannot for lack of memory is reported. */
+/* Those that wait begin, as far as they may. One that cannot for lack of memory is reported. */
 static int admit(struct tr_multi *m) {
   int admitted = 0;
   double now = tr_clock();
-  while (m->waiting && !m->is_broken && !must_wait(m, now)) {
-    struct tr_transfer *t = m->waiting;
-    detach(m, t);
-    t->multi = m;
-    t->is_waiting = 0;
-    add(m, t, now);
-    if (run(m, t) != 0) {
+  struct tr_pass *pass;
+  while (!m->is_broken && (pass = tr_gate_next(&m->gate, now))) {
+    struct tr_transfer *t =
+        (struct tr_transfer *)(void *)((char *)pass - offsetof(struct tr_transfer, pass));
+    if (begin(m, t, now) != 0) {
       t->failure = CURLE_OUT_OF_MEMORY;
       m->has_failures = 1;
     }
+    list(m, t);
     admitted = 1;
   }
   return admitted;
@@ -238,16 +204,26 @@ void tr_multi_resume(struct tr_multi *m, struct tr_transfer *t) {
   m->has_failures = 1;
 }
 
+/* Makes libcurl look at the transfer, its connection, and what waits to be sent there. */
+static void poke(struct tr_multi *m, struct tr_transfer *t) {
+  curl_easy_pause(t->easy, CURLPAUSE_RECV);
+  tr_multi_resume(m, t);
+}
+
+/* What broke one stream of a connection may have broken it for the others, and libcurl 7.88 tells
+** only the one. */
+static void look_at_others(struct tr_multi *m, int port) {
+  for (struct tr_transfer *t = port ? m->transfers : NULL; t; t = t->next)
+    if (!t->failure && t->pass.port == port) poke(m, t);
+}
+
 /* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something
-** there, which may take as long as the slowest answer. Telling it to go on with one of the
-** others makes it. */
+** there, which may take as long as the slowest answer. */
 static void send_what_waits(struct tr_multi *m, long port) {
   struct tr_transfer *other = m->transfers;
   while (other && (other->failure || local_port(other->easy) != port))
     other = other->next;
-  if (!other) return;
-  curl_easy_pause(other->easy, CURLPAUSE_RECV);
-  tr_multi_resume(m, other);
+  if (other) poke(m, other);
 }
 
 void tr_multi_stop(struct tr_multi *m, struct tr_transfer *t) {
@@ -300,7 +276,9 @@ static int report_ended(struct tr_multi *m) {
     CURLcode result = message->data.result;
     struct tr_transfer *t = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+    int port = t->pass.port;
     detach(m, t);
+    if (result != CURLE_OK) look_at_others(m, port);
     t->ended(t->arg, (int)result);
     reported = 1;
   }
@@ -327,8 +305,9 @@ void tr_multi_look(struct tr_multi *m, uint64_t mark, uint32_t events) {
 }
 
 double tr_multi_due(const struct tr_multi *m) {
-  if (m->has_failures || (m->waiting && !must_wait(m, tr_clock()))) return 0;
-  return m->waiting && (m->due < 0 || m->patience < m->due) ? m->patience : m->due;
+  if (m->has_failures) return 0;
+  double gate = m->gate.lanes ? tr_gate_due(&m->gate, tr_clock()) : -1;
+  return gate >= 0 && (m->due < 0 || gate < m->due) ? gate : m->due;
 }
 
 int tr_multi_advance(struct tr_multi *m, double now) {

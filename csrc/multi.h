@@ -2,31 +2,28 @@
 ** else's. It knows transfers and how each ended, not what they are for; it never waits. Knows no
 ** Lua.
 **
-** A connection is full at 32 streams. Until libcurl knows whether a new one takes streams too, it
-** would open another for each transfer that found the others full: so transfers that are more than
-** all connections take begin one by one, the next when the one before has its connection, or could
-** have had it.
-**
 ** SIGPIPE is its caller's to hold back: libcurl is told to leave signals alone. Nothing here is
 ** called after a fork by the child. */
 #ifndef TR_MULTI_H
 #define TR_MULTI_H
 
-#include <stddef.h>
 #include <stdint.h>
+
+#include "gate.h"
 
 struct tr_reactor;
 
-/* A transfer ended: `result` is its CURLcode. Embed it, zeroed, in what it belongs to. */
+/* A transfer ended: `result` is its CURLcode. Embed it in what it belongs to. */
 struct tr_transfer {
-  void *easy;       /* the CURL handle, owned by whoever embeds this */
-  int system_error; /* once it has ended: why its socket could not be watched, an errno; else 0 */
+  void *easy;         /* the CURL handle, owned by whoever embeds this */
+  unsigned long host; /* the same for all that may share a connection */
+  double begun;       /* the tr_clock() time; 0: it waits for its turn */
+  int system_error;   /* once it has ended: why its socket could not be watched, an errno; else 0 */
   void (*ended)(void *arg, int result);
   void *arg;
   struct tr_multi *multi; /* private, like the rest: set while it waits or runs */
+  struct tr_pass pass;
   struct tr_transfer *next, **link;
-  int is_waiting;
-  int port;    /* our end of its connection, once a request goes there */
   int failure; /* a CURLcode to be reported */
 };
 
@@ -37,13 +34,9 @@ struct tr_multi {
   int epoll;
   double due;                    /* when libcurl wants to be called, or below 0 */
   struct tr_transfer *transfers; /* those that run */
-  size_t running, busy;          /* how many, on how many connections */
-  int can_tell;                  /* when a transfer has its connection: libcurl 7.80 or newer */
-  struct tr_transfer *waiting, **waiting_end;
-  struct tr_transfer *opener; /* runs, may be opening a connection, and others wait for that */
-  double patience;            /* the tr_clock() time until which they do */
-  int has_failures;           /* of transfers, to be reported */
-  int is_broken;              /* libcurl gave up on the handle: it is called no more */
+  struct tr_gate gate;
+  int has_failures; /* of transfers, to be reported */
+  int is_broken;    /* libcurl gave up on the handle: it is called no more */
 };
 
 /* 0, or -1: no memory. Cleaning up closes idle connections; what was zeroed may be cleaned up. */

@@ -41,6 +41,7 @@ build = {
         "csrc/error.c",
         "csrc/errtable.c",
         "csrc/exchange.c",
+        "csrc/gate.c",
         "csrc/headers.c",
         "csrc/intake.c",
         "csrc/interrupt.c",

@@ -14,6 +14,10 @@ describe("fields", function()
   it("makes integers of whole numbers and of nothing else", function()
     assert.equal("3", tostring(fields.integer(3.0)))
     assert.is_nil(fields.integer(3.5))
+    assert.equal(2 ^ 53, fields.integer(2 ^ 53))
+    for _, value in ipairs { 2 ^ 53 * 2, -2 ^ 53 * 2, 1e300, math.huge, -math.huge, 0 / 0 } do
+      assert.is_nil(fields.integer(value))
+    end
     assert.is_nil(fields.integer("3"))
     assert.is_nil(fields.integer(cjson.null))
   end)

@@ -4,6 +4,7 @@
 local fields = {}
 
 local NOTHING = {}
+local LARGEST = 2 ^ 53
 local to_integer = math.tointeger
 
 ---The array, or an empty one for what is absent, null or no table. Callers never write to it.
@@ -33,16 +34,15 @@ function fields.number(value)
   return nil
 end
 
----A number without fraction, as an integer where the Lua has them; nil otherwise.
+---A number without fraction that a double holds exactly (up to 2^53), as an integer where the Lua has them; nil
+---otherwise.
 ---@param value any
 ---@return integer?
 function fields.integer(value)
-  if type(value) ~= "number" then
+  if type(value) ~= "number" or not (value >= -LARGEST and value <= LARGEST) or value % 1 ~= 0 then
     return nil
-  elseif to_integer then
-    return to_integer(value)
   end
-  return value % 1 == 0 and value or nil
+  return to_integer and to_integer(value) or value
 end
 
 ---An AS number as "AS13335", whether it was written "AS13335", "as13335", "13335" or 13335;
