@@ -6,6 +6,7 @@
 #include "wire.h"
 
 #include "call.h"
+#include "collector.h"
 #include "errtable.h"
 #include "interrupt.h"
 #include "request.h"
@@ -267,6 +268,7 @@ static int l_run(lua_State *state) {
 }
 
 static int l_register(lua_State *state) {
+  tr_collector_register(state);
   tr_response_register(state);
   tr_errtable_register(state);
   return 0;
