@@ -125,9 +125,9 @@ function Server:requests()
 end
 
 -- Asks requests() until `predicate` holds of them; returns them, or nil when it does not within the
--- seconds (5 by default).
+-- seconds (20 by default).
 function Server:await(predicate, seconds)
-  local deadline = host.now() + (seconds or 5)
+  local deadline = host.now() + (seconds or 20)
   repeat
     local list = self:requests()
     if predicate(list) then
