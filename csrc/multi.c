@@ -171,7 +171,7 @@ int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
 static void detach(struct tr_multi *m, struct tr_transfer *t) {
   tr_gate_leave(&m->gate, &t->pass);
   t->multi = NULL;
-  if (!t->begun) return;
+  if (!(t->begun > 0)) return;
   *t->link = t->next;
   if (t->next) t->next->link = t->link;
   curl_multi_remove_handle(m->handle, t->easy);
