@@ -1,3 +1,4 @@
+local core = require "traceroute.core"
 local invalid = require "traceroute.invalid"
 
 describe("invalid", function()
@@ -37,7 +38,10 @@ describe("invalid", function()
     it("raises a fault of its own: no argument can have been the reason", function()
       local raised = select(2, pcall(fault, {}))
       assert.matches("attempt to index", raised)
-      for _, argument in ipairs { {}, { { deep = { 1 } } }, setmetatable({}, { __tostring = error, __name = "x" }) } do
+      for _, argument in ipairs {
+        {}, { { deep = { 1 } } }, { select(2, invalid.value(nil, "x")) }, setmetatable({}, core.result_metatable),
+        { setmetatable({}, core.error_metatable) },
+      } do
         local ran, found = pcall(guarded, argument)
         assert.is_false(ran)
         assert.equal(raised, found)
@@ -47,7 +51,8 @@ describe("invalid", function()
     it("refuses an argument whose metamethods may have raised, however deep they are", function()
       local trap = setmetatable({}, { __index = function() error("trap") end })
       local hidden = setmetatable({}, { __index = {}, __metatable = false })
-      for _, argument in ipairs { trap, { { trap } }, { [trap] = 1 }, { hidden }, { io.stdout } } do
+      local disguised = setmetatable({}, { __index = {}, __metatable = core.result_metatable })
+      for _, argument in ipairs { trap, { { trap } }, { [trap] = 1 }, { hidden }, { disguised }, { io.stdout } } do
         local value, err = guarded(argument)
         assert.is_nil(value)
         assert.equal("invalid_request", err.kind)

@@ -61,19 +61,19 @@ function invalid.reason(raised)
   return "raised: " .. (type(raised) == "string" and raised or "a " .. type(raised))
 end
 
--- Whether anything could run, or raise, because of what the caller's table says of itself. Of the looks that results
--- and errors have, only tostring makes a difference.
+-- What __metatable shows may be anything.
+local library = rawget(_G, "debug")
+local metatable_of = library and library.getmetatable or getmetatable
+
+-- Whether anything could run, or raise, because of what the caller's value says of itself: it has a metatable that is
+-- not ours. Where the core is not loaded, it gave nobody a metatable.
 local function has_ways_of_its_own(value)
-  local meta = getmetatable(value)
-  if type(meta) ~= "table" then
-    return meta ~= nil
+  local meta = metatable_of(value)
+  if meta == nil or meta == ERROR then
+    return false
   end
-  for event in next, meta do
-    if event ~= "__tostring" and event ~= "__name" then
-      return true
-    end
-  end
-  return false
+  local core = package.loaded["traceroute.core"]
+  return not core or meta ~= core.result_metatable and meta ~= core.error_metatable
 end
 
 -- Whether any of these values, or what it holds, however deep, has a metatable that could raise.

@@ -23,6 +23,11 @@ local function trap()
   return setmetatable({}, meta)
 end
 
+-- Traps that say of their metatables something else than what they are.
+local function masked(mask)
+  return setmetatable({}, { __index = function() error("trap") end, __metatable = mask })
+end
+
 local function cyclic()
   local one = { colos = {}, hops = {}, nodes = {} }
   one[1], one.self, one.colos[1], one.hops[1], one.nodes[1], one[one] = one, one, one, one, one, one
@@ -55,6 +60,9 @@ hostile.values = {
   { name = "trap", value = trap() },
   { name = "trap inside", value = { trap(), colos = trap(), hops = trap(), x = trap(), [trap()] = 1 } },
   { name = "deep trap", value = { { colos = { { colo = trap(), hops = { trap(), { nodes = trap() } } } } } } },
+  { name = "trap behind a table", value = masked {} },
+  { name = "trap behind false", value = { masked(false), colos = masked(false), hops = masked(false) } },
+  { name = "trap behind a string", value = masked "no table" },
   { name = "function", value = function() error("called") end },
   { name = "C function", value = math.abs },
   { name = "userdata", value = io.stdout },
