@@ -66,9 +66,11 @@ struct walk {
   int dropped;
 };
 
+/* Names that do not hold the credential may spell it out where they are joined. */
 static void note(lua_State *L, const struct walk *walk, const struct tr_step *step) {
   char path[TR_PATH_MAX];
-  tr_step_write(path, sizeof path, step);
+  size_t length = tr_step_write(path, sizeof path, step);
+  tr_redact(path, length, walk->credential);
   tr_schema_note(L, walk->dropped, path);
 }
 

@@ -260,6 +260,14 @@ describe("a credential", function()
           end
         end
       end
+      -- names that are harmless one by one, and spell it out where they are joined
+      local token, body = "abcdefgh.ijklmnop", answer(function(all)
+        all.result[1].colos[1].abcdefgh = { ijklmnop = "MARK" }
+      end, "abcdefgh.ijklmnop")
+      for _, mode in ipairs { "strict", "lenient", false } do
+        local _, _, info = ask(body, { token = token, validate = mode })
+        assert.same({ "result[1].colos[1]." .. ("*"):rep(#token) }, info.dropped)
+      end
       local _, err, info = ask(answer(PLACES["a node's name"], "here"))
       assert.is_nil(err)
       assert.same({}, info.dropped)
