@@ -52,7 +52,10 @@ describe("invalid", function()
       local trap = setmetatable({}, { __index = function() error("trap") end })
       local hidden = setmetatable({}, { __index = {}, __metatable = false })
       local disguised = setmetatable({}, { __index = {}, __metatable = core.result_metatable })
-      for _, argument in ipairs { trap, { { trap } }, { [trap] = 1 }, { hidden }, { disguised }, { io.stdout } } do
+      local layered = setmetatable({}, setmetatable({ __index = {} }, { __eq = function() error("layered trap") end }))
+      for _, argument in ipairs {
+        trap, { { trap } }, { [trap] = 1 }, { hidden }, { disguised }, { layered }, { io.stdout },
+      } do
         local value, err = guarded(argument)
         assert.is_nil(value)
         assert.equal("invalid_request", err.kind)

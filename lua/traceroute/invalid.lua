@@ -69,11 +69,11 @@ local metatable_of = library and library.getmetatable or getmetatable
 -- not ours. Where the core is not loaded, it gave nobody a metatable.
 local function has_ways_of_its_own(value)
   local meta = metatable_of(value)
-  if meta == nil or meta == ERROR then
+  if meta == nil or rawequal(meta, ERROR) then
     return false
   end
   local core = package.loaded["traceroute.core"]
-  return not core or meta ~= core.result_metatable and meta ~= core.error_metatable
+  return not core or not (rawequal(meta, core.result_metatable) or rawequal(meta, core.error_metatable))
 end
 
 -- Whether any of these values, or what it holds, however deep, has a metatable that could raise.
