@@ -37,7 +37,8 @@ struct tr_resolver {
   ares_channel channel;
   struct tr_timer timer;
   struct socket *sockets;
-  int is_deaf; /* for want of memory the last new socket is not watched */
+  unsigned refusals; /* how many sockets the system refused */
+  int refusal;       /* the last one's errno */
   void (*after)(void *arg);
   void *arg;
   struct stat configuration; /* zero where there was none */
@@ -45,6 +46,7 @@ struct tr_resolver {
 
 struct query {
   struct tr_resolver *resolver;
+  unsigned refusals; /* as many as when it was asked: none since then */
   enum tr_query kind;
   tr_resolver_fn report;
   void *arg;
@@ -52,8 +54,13 @@ struct query {
 
 /* ---- what c-ares reports ---- */
 
+static int was_refused(const struct query *query) {
+  return query->refusals != query->resolver->refusals;
+}
+
+/* Where a socket was refused not everything may have been asked: that does not hold any longer. */
 static void report(struct query *query, const struct tr_found *found, double seconds) {
-  query->report(query->arg, found, seconds);
+  query->report(query->arg, found, was_refused(query) ? 0 : seconds);
   tr_free(query);
 }
 
@@ -84,9 +91,15 @@ static double seconds_of(int status) {
              : 0;
 }
 
-/* A socket that is not watched is one that nobody answers at. */
-static int is_short(const struct query *query, int status) {
-  return status == ARES_ENOMEM || (status == ARES_ETIMEOUT && query->resolver->is_deaf);
+/* What the system lacks, where it, and not a server, is why there is no answer; else 0. c-ares does
+** not say for which of its queries a socket was meant. That a host is not there may be said of one
+** family alone, the other not having been asked for. */
+static int shortage_of(const struct query *query, int status) {
+  if (status == ARES_ENOMEM) return ENOMEM;
+  int is_open = query->kind == TR_QUERY_HOST
+                    ? status != ARES_SUCCESS
+                    : status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED;
+  return is_open && was_refused(query) ? query->resolver->refusal : 0;
 }
 
 static void on_text(void *arg, int status, int timeouts, unsigned char *answer, int length) {
@@ -98,7 +111,7 @@ static void on_text(void *arg, int status, int timeouts, unsigned char *answer, 
   }
   struct tr_found found;
   memset(&found, 0, sizeof found);
-  found.is_short = is_short(query, status);
+  found.is_short = shortage_of(query, status) == ENOMEM;
   double seconds = seconds_of(status);
   if (status == ARES_SUCCESS) {
     unsigned ttl = 0;
@@ -135,8 +148,11 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
   struct tr_found found;
   memset(&found, 0, sizeof found);
   double seconds = seconds_of(status);
-  found.is_short = is_short(query, status);
-  found.why = why_of(status == ARES_SUCCESS ? ARES_ENODATA : status);
+  int shortage = shortage_of(query, status);
+  found.is_short = shortage == ENOMEM;
+  /* The system's words are as static as ours for each errno that a shortage is. */
+  found.why =
+      shortage ? strerror(shortage) : why_of(status == ARES_SUCCESS ? ARES_ENODATA : status);
   if (status == ARES_SUCCESS) {
     seconds = UINT32_MAX;
     for (const struct ares_addrinfo_cname *name = result->cnames; name; name = name->next)
@@ -179,42 +195,73 @@ static void on_socket(void *arg) {
   process(socket->resolver, fd, socket->watch.is_writer ? fd : ARES_SOCKET_BAD);
 }
 
-static void on_socket_state(void *arg, ares_socket_t fd, int is_reader, int is_writer) {
-  struct tr_resolver *r = arg;
+static struct socket **find(struct tr_resolver *r, ares_socket_t fd) {
   struct socket **link = &r->sockets;
   while (*link && (*link)->watch.fd != fd)
     link = &(*link)->next;
-  struct socket *socket = *link;
-  if (!is_reader && !is_writer) {
-    if (!socket) return;
-    *link = socket->next;
-    tr_watch_stop(r->reactor, &socket->watch);
-    tr_free(socket);
-    return;
-  }
-  if (!socket) {
-    socket = tr_calloc(sizeof *socket);
-    r->is_deaf = !socket;
-    if (!socket) return;
-    socket->resolver = r;
-    socket->watch.fd = fd;
-    socket->watch.ready = on_socket;
-    socket->watch.arg = socket;
-    socket->next = r->sockets;
-    r->sockets = socket;
-  }
-  socket->watch.is_writer = is_writer;
-  if (tr_watch_start(r->reactor, &socket->watch) != 0 && errno == ENOMEM) r->is_deaf = 1;
+  return link;
 }
 
-/* c-ares' own would raise SIGPIPE when a server closes a connection that is written to. */
+/* The watch goes with the socket: neither is there without the other. */
+static void on_socket_state(void *arg, ares_socket_t fd, int is_reader, int is_writer) {
+  struct tr_resolver *r = arg;
+  struct socket *one = *find(r, fd);
+  if (!one || (!is_reader && !is_writer)) return;
+  one->watch.is_writer = is_writer;
+  (void)tr_watch_start(r->reactor, &one->watch);
+}
+
+/* -1, with errno set. */
+static int keep(struct tr_resolver *r, int fd) {
+  struct socket *one = tr_calloc(sizeof *one);
+  if (!one) {
+    errno = ENOMEM;
+    return -1;
+  }
+  one->resolver = r;
+  one->watch.fd = fd;
+  one->watch.ready = on_socket;
+  one->watch.arg = one;
+  if (tr_watch_start(r->reactor, &one->watch) != 0) {
+    tr_free(one);
+    return -1;
+  }
+  one->next = r->sockets;
+  r->sockets = one;
+  return 0;
+}
+
+static int refuse(struct tr_resolver *r) {
+  int number = errno == ENOBUFS ? ENOMEM : errno;
+  if (number == ENOMEM || number == ENOSPC || number == EMFILE || number == ENFILE) {
+    r->refusals++;
+    r->refusal = number;
+  }
+  return -1;
+}
+
+/* c-ares' own would raise SIGPIPE when a server closes a connection that is written to. A socket
+** that cannot be watched is none, so that c-ares goes on to the next server at once. */
 static ares_socket_t open_socket(int family, int type, int protocol, void *arg) {
-  (void)arg;
-  return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  struct tr_resolver *r = arg;
+  int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  if (fd < 0) return refuse(r);
+  if (keep(r, fd) == 0) return fd;
+  int reason = errno;
+  close(fd);
+  errno = reason;
+  return refuse(r);
 }
 
 static int close_socket(ares_socket_t fd, void *arg) {
-  (void)arg;
+  struct tr_resolver *r = arg;
+  struct socket **link = find(r, fd);
+  struct socket *one = *link;
+  if (one) {
+    *link = one->next;
+    tr_watch_stop(r->reactor, &one->watch);
+    tr_free(one);
+  }
   return close(fd);
 }
 
@@ -266,7 +313,7 @@ static int open_channel(struct tr_resolver *r, double first, const char *servers
     r->channel = NULL;
     return -1;
   }
-  ares_set_socket_functions(r->channel, &socket_functions, NULL);
+  ares_set_socket_functions(r->channel, &socket_functions, r);
   return !servers || ares_set_servers_ports_csv(r->channel, servers) == ARES_SUCCESS ? 0 : -1;
 }
 
@@ -341,6 +388,7 @@ void tr_resolver_ask(struct tr_resolver *r, enum tr_query kind, int family, cons
     return;
   }
   query->resolver = r;
+  query->refusals = r->refusals;
   query->kind = kind;
   query->report = fn;
   query->arg = arg;

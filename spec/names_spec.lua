@@ -167,16 +167,52 @@ describe("names", function()
   end)
 
   it("tells a lack of memory from a name that is not there", function()
-    local short = { "now refused", "now refused", "later out of memory", "later out of memory", "later out of memory" }
+    local short = { "now refused", "now refused", "later out of memory", "later out of memory" }
     for question, found in pairs {
       ["resolve 4 four.test"] = "192.0.2.4", ["reverse 192.0.2.9"] = "router.nine.test", ["origin 1.1.1.1"] = "AS13335",
     } do
-      -- of the asker, the question, the query, the resolver's, and its socket
+      -- of the asker, the question, the query, and the resolver's
       for n, expected in ipairs(short) do
-        assert.same({ { expected } }, ask_at(server.address, 0.2, { "starve " .. n, question, "run" }), question .. n)
+        assert.same({ { expected } }, ask({ "starve " .. n, question, "run" }), question .. n)
       end
+      -- of its socket: there is a second try
+      assert.same({ { "later " .. found } }, ask({ "starve 5", question, "run" }), question)
       assert.equal(found, answer(question))
     end
+  end)
+
+  local ENOMEM, ENOSPC = 12, 28
+
+  it("says what the system lacks to ask anybody, at once, and keeps nothing of it", function()
+    for errno, said in pairs { [ENOMEM] = "out of memory", [ENOSPC] = "No space left on device" } do
+      for question, found in pairs {
+        ["resolve 4 four.test"] = "192.0.2.4", ["resolve 0 four.test"] = "192.0.2.4",
+        ["reverse 192.0.2.9"] = "router.nine.test", ["origin 1.1.1.1"] = "AS13335",
+      } do
+        local expected = errno == ENOSPC and not question:find "resolve" and "-" or said
+        local answers = ask_at(server.address, 1000, {
+          ("refuse %d 100"):format(errno), question, "run", "refuse 0 0", question, "run",
+        })
+        assert.same({ { "later " .. expected }, { "later " .. found } }, answers, question)
+      end
+    end
+    -- of a host's two questions the first is never asked
+    assert.same({ { "later out of memory" }, { "later 192.0.2.4" } },
+      ask { "refuse 12 2", "resolve 0 four.test", "run", "resolve 0 four.test", "run" })
+  end)
+
+  it("blames the system for what it refused, and for nothing else", function()
+    local silent, close = silent_server()
+    finally(close)
+    local other, close_other = silent_server()
+    finally(close_other)
+    -- the first server has no socket, the second does not answer; then neither does, having one
+    assert.same({ { "later out of memory" }, { "later timed out" } }, ask_at(silent .. "," .. other, 0.3, {
+      "refuse 12 1", "resolve 4 four.test", "run", "resolve 4 four.test", "run",
+    }))
+    assert.same({ { "later 192.0.2.4" } }, ask_at(silent .. "," .. server.address, 1000, {
+      "refuse 12 1", "resolve 4 four.test", "run",
+    }))
   end)
 
   it("takes addresses for themselves, and refuses what is no host name, without asking", function()

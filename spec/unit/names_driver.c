@@ -7,13 +7,18 @@
 **   again N          when question N is answered, asks the same once more from within
 **   free N           when question N is answered, frees everything from within; 0: now
 **   starve N         the N-th block of memory that is asked for from here on is refused
+**   refuse ERRNO N   from here on the next N sockets are not watched: the system says ERRNO
 **
 ** An answer is a line: its number, "now" (from within the asking) or "later", and the answer; or
 ** "now refused", where the asking was. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "names.h"
@@ -37,6 +42,19 @@ static void *starving_realloc(void *block, size_t size) {
   if (size) return realloc(block, size);
   free(block);
   return NULL;
+}
+
+static int refusal;
+static long until_watched;
+
+/* In the place of libc's for all of the program. */
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
+  if (operation == EPOLL_CTL_ADD && until_watched > 0) {
+    until_watched--;
+    errno = refusal;
+    return -1;
+  }
+  return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
 }
 
 static void ask(struct asked *one);
@@ -124,6 +142,10 @@ static void obey(struct tr_reactor *reactor, const char *line) {
     one->is_open = 0;
   } else if ((number = after(line, "starve"))) {
     until_starved = strtoul(number, NULL, 10);
+  } else if ((number = after(line, "refuse"))) {
+    char *end;
+    refusal = (int)strtol(number, &end, 10);
+    until_watched = strtol(end, NULL, 10);
   } else if ((number = after(line, "again"))) {
     numbered(number)->asks_again = 1;
   } else if ((number = after(line, "free"))) {
