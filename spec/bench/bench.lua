@@ -304,6 +304,7 @@ local function inside_rows()
   ask_for("small")
   local ours, theirs = figures_of(INSIDE .. "one 1000", LOOP .. " one 1000")
   ratio("small, kept alive", "%.0f calls/s", ours, "a bare libcurl loop in C", theirs, "at least", 0.85)
+  ask_for("small", "read/small")
   ours, theirs = figures_of(INSIDE .. "many 100", LOOP .. " many 100")
   ratio("small, 100 at once", "%.0f calls/s", ours, "the same with libcurl's multi handle", theirs)
   -- What is as usual is checked by the way; only what goes through lua-cjson can be had without.

@@ -15,8 +15,9 @@ local HOPS = 15
 local SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
 local SYSTEM_CA_DIRECTORY = "/etc/ssl/certs"
 
--- A POST to a file is answered with 405, and that with the file. What is below /slow comes at a steady pace; /many
--- chooses the answer by the first target asked for, and takes its time.
+-- A POST to a file is answered with 405, and that with the file, before the request is read: below /read it is read
+-- first, without which libcurl fails where many streams are slow to send theirs. What is below /slow comes at a steady
+-- pace; /many chooses the answer by the first target asked for, and takes its time.
 local TEXT = [[
 $MAIN
 error_log error.log notice;
@@ -49,6 +50,13 @@ $READY
         ngx.req.read_body()
         ngx.sleep(0.1)
         ngx.exec("/from" .. ngx.req.get_body_data():match("target(%d+)") .. "/")
+      }
+    }
+    location /read/ {
+      client_body_in_single_buffer on;
+      content_by_lua_block {
+        ngx.req.read_body()
+        ngx.exec("/" .. ngx.var.uri:match("^/read/(%w+)/") .. "/")
       }
     }
     location /slow/ {
@@ -107,7 +115,7 @@ function service.start(options)
   return setmetatable(self, Service)
 end
 
---- The base URL that gives the answer of that name, "slow/" and its name, or "many".
+--- The base URL that gives the answer of that name, "slow/" or "read/" and its name, or "many".
 function Service:url(name)
   return ("https://localhost:%d/%s"):format(self.port, name)
 end
