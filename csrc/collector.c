@@ -72,6 +72,7 @@ void tr_collector_pace(lua_State *L, struct tr_collector *c) {
   if (steps > STEPS_MAX) steps = STEPS_MAX;
   for (; c->is_collecting && steps >= 0; steps--)
     step(L, c, 0);
+  c->is_held = 1; /* a finalizer that made a call itself released it */
   (void)lua_gc(L, LUA_GCSTOP, 0);
   c->count = count(L);
 }
