@@ -52,8 +52,7 @@ static int l_take_pieces(lua_State *L) {
 }
 
 /* Takes pieces in for `seconds` or, below 0, until none is left. The collector stays held: a call
-** takes pieces in many times before the script sees anything. Nothing that takes memory comes
-** before its release but what is protected. */
+** takes pieces in many times before the script sees anything. */
 static void take_pieces(lua_State *L, struct tr_intake *in, int state, double seconds) {
   if (tr_outbox_look(&in->source->outbox) != TR_OUTBOX_PIECES) return;
   struct taking taking = {in, NULL, seconds < 0 ? -1 : tr_clock() + seconds};
@@ -65,9 +64,7 @@ static void take_pieces(lua_State *L, struct tr_intake *in, int state, double se
   taking.collector = tr_collector_hold(L);
   int status = lua_pcall(L, 2, 0, 0);
   tr_interrupt_release(L, &aside);
-  if (status == 0) return;
-  tr_collector_release(L);
-  lua_error(L);
+  if (status != 0) lua_error(L);
 }
 
 /* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */
@@ -92,8 +89,8 @@ static void report_progress(lua_State *L, struct tr_intake *in, int on_progress)
     const char *text = lua_tostring(L, -1);
     snprintf(message, sizeof message, "on_progress raised: %.150s", text ? text : "not a string");
     tr_source_cancel(in->source, message);
-  } else if (in->cancel_wanted || (lua_isboolean(L, -1) && !lua_toboolean(L, -1))) {
-    tr_source_cancel(in->source, "cancelled by on_progress");
+  } else if (lua_isboolean(L, -1) && !lua_toboolean(L, -1)) {
+    in->cancel_wanted = TR_CANCELLED_BY_CALLBACK;
   }
   lua_pop(L, 1);
 }
@@ -102,25 +99,15 @@ void tr_intake_run(lua_State *L, struct tr_intake *in, int state, int on_progres
   unsigned long before = in->reader->moved(in->self);
   take_pieces(L, in, state, RUN);
   if (before != in->reader->moved(in->self)) report_progress(L, in, on_progress);
+  if (in->cancel_wanted) tr_source_cancel(in->source, in->cancel_wanted);
 }
 
 void tr_intake_drain(lua_State *L, struct tr_intake *in, int state) {
   take_pieces(L, in, state, -1);
 }
 
-static int l_finish(lua_State *L) {
-  struct tr_intake *in = lua_touserdata(L, 2);
-  in->reader->finish(L, 1, in->self);
-  return 3;
-}
-
 void tr_intake_finish(lua_State *L, struct tr_intake *in, int state) {
-  lua_pushcfunction(L, l_finish);
-  lua_pushvalue(L, state);
-  lua_pushlightuserdata(L, in);
   (void)tr_collector_hold(L);
-  int status = lua_pcall(L, 2, 3, 0);
-  tr_collector_release(L);
-  if (status != 0) lua_error(L);
+  in->reader->finish(L, state, in->self);
   tr_collector_forget(L);
 }

@@ -19,15 +19,18 @@ struct tr_reader {
   void (*cleanup)(void *self); /* idempotent; after the source is gone */
 };
 
-/* Taking in leaves the collector held: whoever called releases it before anything of the script's
-** runs, or may raise. */
+/* Why a source was cancelled. */
+#define TR_CANCELLED_BY_CALLBACK "cancelled by on_progress"
+
+/* Taking in and finishing may leave the collector held, also when they raise: whoever called
+** releases it before anything of the script's runs. */
 struct tr_intake {
   const struct tr_reader *reader;
   void *self;               /* the reader's */
   struct tr_source *source; /* NULL: not made yet, or gone */
   struct tr_piece *piece;   /* being taken in: freed by the cleanup should that raise */
   int in_callback;
-  int cancel_wanted; /* said from within on_progress */
+  const char *cancel_wanted; /* why the end of a run is to cancel the source; NULL: it is not */
 };
 
 /* `in` is zeroed. 0, or -1: out of memory. */
@@ -40,8 +43,8 @@ void tr_intake_cleanup(struct tr_intake *in);
 int tr_intake_make_source(struct tr_intake *in, struct tr_place place);
 
 /* Takes in what waits, for about a millisecond, and if that moved something tells the function (or
-** nil) at the stack place `on_progress`: what it raises, or `false`, cancels the source. Raises
-** for lack of memory, and what a handler of Ctrl-C raises. */
+** nil) at the stack place `on_progress`: what it raises, or `false`, cancels the source, as does
+** `cancel_wanted`. Raises for lack of memory, and what a handler of Ctrl-C or a finalizer raises. */
 void tr_intake_run(lua_State *L, struct tr_intake *in, int state, int on_progress);
 
 /* Takes in all that waits, and tells nobody. Raises for lack of memory. */

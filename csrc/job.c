@@ -17,7 +17,8 @@
 #define DONE_METATABLE "traceroute.job.done" /* the same, but nothing to be done at __gc */
 #define RESULT_METATABLE "traceroute.result"
 
-#define CANCEL_WAIT 1.0 /* seconds that the thread is given at a time to end what runs */
+#define CANCELLED "cancelled" /* what the error says */
+#define CANCEL_WAIT 1.0       /* seconds that the thread is given at a time to end what runs */
 
 /* Places in the job's table. */
 enum { STATE = 1, ON_PROGRESS, RESULT, ERROR, INFO };
@@ -32,7 +33,7 @@ struct tr_job {
   int lent_fd;     /* the reactor's, in the set below */
   int epoll, bell; /* made by fd(); the bell rings while pieces wait or all is done */
   int is_finished; /* result, err and info are there */
-  int is_working; /* in a step or a cancel; still set at the next one: what raised there ended the job */
+  int is_stepping; /* a step or a cancel of it runs: what runs within may only ask it to end */
 };
 
 /* ---- small things ---- */
@@ -95,13 +96,17 @@ static void release(struct tr_job *job) {
   job->place.reactor = NULL;
 }
 
+/* For a cancel from within a step or a cancel of the same job, by on_progress or a finalizer: has
+** what runs do it. Whether it is for that to do. */
+static int defer_cancel(struct tr_job *job) {
+  if (!job->is_stepping) return 0;
+  job->intake.cancel_wanted = job->intake.in_callback ? TR_CANCELLED_BY_CALLBACK : CANCELLED;
+  return 1;
+}
+
 static int l_close(lua_State *L) {
   struct tr_job *job = test_job(L);
-  if (!job) return 0;
-  if (job->intake.in_callback) {
-    job->intake.cancel_wanted = 1;
-    return 0;
-  }
+  if (!job || defer_cancel(job)) return 0;
   release(job);
   close_fd(&job->epoll);
   close_fd(&job->bell);
@@ -110,10 +115,29 @@ static int l_close(lua_State *L) {
 
 /* ---- moving on ---- */
 
-__attribute__((noreturn)) static void raise_out_of_memory(lua_State *L, struct tr_job *job) {
+/* A step or a cancel. */
+struct work {
+  struct tr_job *job;
+  double seconds;             /* that a step may take */
+  enum tr_outbox_state state; /* after a step */
+  int is_torn;                /* it has begun, and is not through */
+};
+
+/* Runs the body unless the job is over, and raises what that raised, with the collector released.
+** What raises in mid-work (memory, an interrupt) leaves pieces half taken in: such a job is over.
+** What comes before the call may raise too, and run a finalizer that ends the job. */
+static void run_protected(lua_State *L, lua_CFunction body, struct work *work) {
+  struct tr_job *job = work->job;
+  lua_pushcfunction(L, body);
+  lua_pushvalue(L, 1);
+  lua_pushlightuserdata(L, work);
+  if (!job->intake.source) return;
+  job->is_stepping = 1;
+  int status = lua_pcall(L, 2, 0, 0);
+  job->is_stepping = 0;
+  if (work->is_torn) release(job);
   tr_collector_release(L);
-  release(job);
-  tr_raise_out_of_memory(L);
+  if (status != 0) lua_error(L);
 }
 
 /* What waits for its finalizer is marked in one go with all that it holds: a job that holds
@@ -126,11 +150,15 @@ static void set_metatable(lua_State *L, const struct tr_job *job) {
 /* What working needs of the job's table, at these stack places; the job is at index 1. */
 enum { TABLE = 2, AT_STATE, AT_ON_PROGRESS };
 
-static void open_table(lua_State *L) {
+/* The beginning of a body. */
+static struct work *open_work(lua_State *L) {
+  struct work *work = lua_touserdata(L, 2);
   lua_settop(L, 1);
   tr_get_uservalue(L, 1);
   lua_rawgeti(L, TABLE, STATE);
   lua_rawgeti(L, TABLE, ON_PROGRESS);
+  work->is_torn = 1;
+  return work;
 }
 
 static void finish(lua_State *L, struct tr_job *job) {
@@ -160,22 +188,44 @@ static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, double wai
   else if (wait > 0)
     tr_outbox_wait(outbox, wait);
   tr_intake_run(L, &job->intake, AT_STATE, AT_ON_PROGRESS);
-  if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
+  if (tr_outbox_is_short(outbox)) tr_raise_out_of_memory(L);
   enum tr_outbox_state state = tr_outbox_look(outbox);
   if (state == TR_OUTBOX_DONE) finish(L, job);
   return state;
 }
 
-/* ---- what scripts call ---- */
-
-/* What raised in a step or a cancel (memory, an interrupt) left pieces half taken in: such a job
-** is over. */
-static int begin_work(struct tr_job *job) {
-  int was_working = job->is_working;
-  job->is_working = !was_working;
-  if (was_working) release(job);
-  return !was_working;
+/* Called as a Lua function with the job and its work, as is l_end. */
+static int l_advance(lua_State *L) {
+  struct work *work = open_work(L);
+  struct tr_job *job = work->job;
+  double end = tr_clock() + work->seconds, left = work->seconds;
+  int interrupted = 0;
+  work->state = tr_outbox_look(&job->intake.source->outbox);
+  while (!job->is_finished) {
+    work->state = advance(L, job, work->state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
+    left = end - tr_clock();
+    if (interrupted || left <= 0) break;
+  }
+  work->is_torn = 0;
+  return 0;
 }
+
+static int l_end(lua_State *L) {
+  struct work *work = open_work(L);
+  struct tr_job *job = work->job;
+  struct tr_outbox *outbox = &job->intake.source->outbox;
+  tr_source_cancel(job->intake.source, CANCELLED);
+  do {
+    tr_outbox_wait(outbox, CANCEL_WAIT);
+    tr_intake_drain(L, &job->intake, AT_STATE);
+  } while (tr_outbox_look(outbox) != TR_OUTBOX_DONE);
+  if (tr_outbox_is_short(outbox)) tr_raise_out_of_memory(L);
+  finish(L, job);
+  work->is_torn = 0;
+  return 0;
+}
+
+/* ---- what scripts call ---- */
 
 int tr_job_is(lua_State *L) {
   lua_pushboolean(L, test_job(L) != NULL);
@@ -189,28 +239,18 @@ static int l_step(lua_State *L) {
   if (lua_type(L, 2) == LUA_TNUMBER) seconds = (double)lua_tonumber(L, 2);
   if ((!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TNUMBER) || !(seconds >= 0))
     return push_failure(L, TR_INVALID_REQUEST, "seconds", "a number of 0 or more expected");
-  if (job->intake.in_callback)
-    return push_failure(L, TR_INVALID_REQUEST, "", "step was called from within on_progress");
+  if (job->is_stepping)
+    return push_failure(L, TR_INVALID_REQUEST, "",
+                        job->intake.in_callback ? "step was called from within on_progress"
+                                                : "step was called from within a step");
   if (is_foreign(job))
     return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
-  if (!job->is_finished && (!begin_work(job) || !job->intake.source)) {
-    job->is_working = 0;
+  struct work work = {job, seconds, TR_OUTBOX_DONE, 0};
+  run_protected(L, l_advance, &work);
+  if (!job->is_finished && !job->intake.source)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
-  }
-  open_table(L);
-  double end = tr_clock() + seconds, left = seconds;
-  int interrupted = 0;
-  enum tr_outbox_state state = TR_OUTBOX_DONE;
-  if (!job->is_finished) state = tr_outbox_look(&job->intake.source->outbox);
-  while (!job->is_finished) {
-    state = advance(L, job, state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
-    left = end - tr_clock();
-    if (interrupted || left <= 0) break;
-  }
-  tr_collector_release(L);
-  job->is_working = 0;
   lua_pushboolean(L, job->is_finished);
-  lua_pushboolean(L, state == TR_OUTBOX_PIECES);
+  lua_pushboolean(L, work.state == TR_OUTBOX_PIECES);
   return 2;
 }
 
@@ -299,7 +339,7 @@ static int l_doorbell(lua_State *L) {
 static int l_result(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (!job->is_finished && (!job->intake.source || job->is_working))
+  if (!job->is_finished && !job->intake.source)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
   if (!job->is_finished)
     return push_failure(L, TR_INVALID_REQUEST, "",
@@ -315,25 +355,9 @@ static int l_result(lua_State *L) {
 static int l_cancel(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (job->intake.in_callback) {
-    job->intake.cancel_wanted = 1;
-    return 0;
-  }
-  if (job->is_finished || !job->intake.source || is_foreign(job)) return 0;
-  if (!begin_work(job)) {
-    job->is_working = 0;
-    return 0;
-  }
-  struct tr_outbox *outbox = &job->intake.source->outbox;
-  open_table(L);
-  tr_source_cancel(job->intake.source, "cancelled");
-  do {
-    tr_outbox_wait(outbox, CANCEL_WAIT);
-    tr_intake_drain(L, &job->intake, AT_STATE);
-  } while (tr_outbox_look(outbox) != TR_OUTBOX_DONE);
-  if (tr_outbox_is_short(outbox)) raise_out_of_memory(L, job);
-  finish(L, job);
-  job->is_working = 0;
+  if (defer_cancel(job) || !job->intake.source || is_foreign(job)) return 0;
+  struct work work = {job, 0, TR_OUTBOX_DONE, 0};
+  run_protected(L, l_end, &work);
   return 0;
 }
 
@@ -394,7 +418,10 @@ int tr_job_run(lua_State *L, int index, int in_thread) {
     release(job);
     return push_shortage(L, reason);
   }
-  if (tr_intake_make_source(&job->intake, job->place) != 0) raise_out_of_memory(L, job);
+  if (tr_intake_make_source(&job->intake, job->place) != 0) {
+    release(job);
+    tr_raise_out_of_memory(L);
+  }
   if (!in_thread) tr_source_start(job->intake.source);
   lua_pushvalue(L, index);
   return 1;

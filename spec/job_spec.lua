@@ -467,6 +467,111 @@ describe("a job", function()
     end)
   end)
 
+  -- In a process of its own: a fault here is a crash, and where there is little, all of it can be collected again and
+  -- again. The object is let go in on_progress, and collected by what the step does after that: by 5.1 and 5.2 before
+  -- on_progress is seen to be over.
+  it("is cancelled in mid-step by a finalizer, which can neither step nor close it", function()
+    local output, status = host.run(("LUA_INIT= LUA_INIT_5_2= LUA_INIT_5_3= LUA_INIT_5_4= %s -e %s 2>&1"):format(
+      host.checked_interpreter(), host.quote(([[
+        package.path, package.cpath = %q, %q
+        local traceroute, discard = require "traceroute", require "spec.support.discard"
+        local job, has_let_go, has_run
+        local close = _VERSION == "Lua 5.4" and load("local job <close> = ...") or function() end
+        local function say(value, err)
+          print(value, err.kind, err.message)
+        end
+        local function finalize()
+          if select(2, job:step(1)).message:find("on_progress", 1, true) then
+            return discard(finalize)
+          end
+          has_run = true
+          job:cancel()
+          say(job:step(1))
+          say(job:result())
+          close(job)
+          say(job:step(1))
+        end
+        local targets = {}
+        for i = 1, 45 do
+          targets[i] = "192.0.2." .. i
+        end
+        job = traceroute.start(%q, targets, { base_url = %q, token = "t", concurrency = 1, retries = 0,
+          on_progress = function()
+            if has_run then
+              collectgarbage("setpause", 200)
+            elseif not has_let_go then
+              has_let_go = true
+              collectgarbage("setpause", 1)
+              collectgarbage("setstepmul", 1000000)
+              collectgarbage()
+              discard(finalize)
+            end
+          end })
+        while not job:step(10) do end
+        local result, err = job:result()
+        say(#result > 0, err)
+        print(#err.targets > 0, (job:step(1)))
+      ]]):format(package.path, package.cpath, stand_in.account, stand_in:url("ok", "http")))))
+    assert.equal(([[
+nil	invalid_request	step was called from within a step
+nil	invalid_request	the job is not done; step it until it says true
+nil	invalid_request	step was called from within a step
+true	cancelled	cancelled
+true	true
+]]), output)
+    assert.equal(0, status)
+    assert.is_true(#stand_in:requests() < 5)
+  end)
+
+  describe("interrupted", function()
+    -- As the interpreter's handler of Ctrl-C does, at the count-th call or return from here on.
+    local function interrupt_at(count)
+      debug.sethook(function()
+        count = count - 1
+        if count == 0 then
+          debug.sethook()
+          error("interrupted!", 0)
+        end
+      end, "cr")
+    end
+
+    it("before or after a step's work goes on", function()
+      local raised = 0
+      for count = 1, 12 do
+        local job = start("hang")
+        local ok, why = pcall(function()
+          interrupt_at(count)
+          job:step(0)
+          debug.sethook()
+        end)
+        if not ok then
+          raised = raised + 1
+          assert.equal("interrupted!", why)
+        end
+        assert.is_false(job:step(0))
+        job:cancel()
+        assert.equal("cancelled", select(2, job:result()).message)
+      end
+      assert.is_true(raised >= 3, raised)
+    end)
+
+    it("while it took things in is over at once", function()
+      local job = start("hang_after/3000", { on_progress = function() error("interrupted!", 0) end })
+      local ok, why
+      assert.is_true(step_until({ step = function() ok, why = pcall(job.step, job, 0.005) end },
+        function() return ok == false end))
+      assert.equal("interrupted!", why)
+      assert.is_truthy(stand_in:await(all_aborted))
+      for _, name in ipairs { "step", "result", "fd" } do
+        local value, err = job[name](job)
+        assert.is_nil(value)
+        assert.equal("cancelled", err.kind)
+        assert.equal("the job was closed", err.message)
+      end
+      job:cancel()
+    end)
+  end)
+
   it("gives what arrived together with what failed", function()
     for behaviour, kind in pairs { ["cut/3000"] = "connection", ["hang_after/3000"] = "timeout" } do
       local job = start(behaviour, { timeout = 0.5 })
