@@ -15,6 +15,7 @@
 /* Registry: the struct; its environment is what was shown. */
 #define ANCHOR "traceroute.collector"
 #define STEPS_MAX 32 /* at a time: about a millisecond of sweeping */
+#define MUCH ((size_t)256 * 1024)
 
 struct tr_collector {
   int is_held;
@@ -36,6 +37,11 @@ static struct tr_collector *get(lua_State *L) {
   return c;
 }
 
+/* From 5.4.4 on there is a third answer, -1: it runs, and this is a finalizer. */
+static int is_running(lua_State *L) {
+  return lua_gc(L, LUA_GCISRUNNING, 0) == 1;
+}
+
 static int count(lua_State *L) {
   return lua_gc(L, LUA_GCCOUNT, 0);
 }
@@ -49,10 +55,10 @@ static void step(lua_State *L, struct tr_collector *c, int size) {
   c->next = (int)((double)count(L) / 100 * pause);
 }
 
-struct tr_collector *tr_collector_hold(lua_State *L) {
+struct tr_collector *tr_collector_hold(lua_State *L, size_t received) {
   struct tr_collector *c = get(L);
   if (c->is_held) return c;
-  if (!lua_gc(L, LUA_GCISRUNNING, 0)) return NULL;
+  if ((!IS_PACED && received < MUCH) || !is_running(L)) return NULL;
   c->is_held = 1;
   c->count = count(L);
   (void)lua_gc(L, LUA_GCSTOP, 0);
@@ -114,7 +120,7 @@ void tr_collector_forget(lua_State *L) {
 void tr_collector_settle(lua_State *L) {
   struct tr_collector *c = get(L);
   int owed = c->owed < INT_MAX / 1024 ? (int)c->owed : INT_MAX / 1024;
-  if (owed < 1 || !lua_gc(L, LUA_GCISRUNNING, 0)) return;
+  if (owed < 1 || !is_running(L)) return;
   if (count(L) >= c->next) c->is_collecting = 1;
   if (!c->is_collecting) return;
   c->owed = 0;
@@ -149,8 +155,9 @@ void tr_collector_settle(lua_State *L) {
   (void)L;
 }
 
-struct tr_collector *tr_collector_hold(lua_State *L) {
+struct tr_collector *tr_collector_hold(lua_State *L, size_t received) {
   (void)L;
+  (void)received;
   return NULL;
 }
 

@@ -61,7 +61,7 @@ static void take_pieces(lua_State *L, struct tr_intake *in, int state, double se
   lua_pushvalue(L, state);
   lua_pushlightuserdata(L, &taking);
   tr_interrupt_hold(L, &aside);
-  taking.collector = tr_collector_hold(L);
+  taking.collector = tr_collector_hold(L, tr_outbox_received(&in->source->outbox));
   int status = lua_pcall(L, 2, 0, 0);
   tr_interrupt_release(L, &aside);
   if (status != 0) lua_error(L);
@@ -107,7 +107,7 @@ void tr_intake_drain(lua_State *L, struct tr_intake *in, int state) {
 }
 
 void tr_intake_finish(lua_State *L, struct tr_intake *in, int state) {
-  (void)tr_collector_hold(L);
+  (void)tr_collector_hold(L, tr_outbox_received(&in->source->outbox));
   in->reader->finish(L, state, in->self);
   tr_collector_forget(L);
 }

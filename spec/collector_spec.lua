@@ -88,6 +88,21 @@ describe("the garbage collector", function()
     assert.equal(300, #job:result()[10].colos)
   end)
 
+  -- By itself Lua would begin when there is ten times as much.
+  it("is not driven on by small calls", function()
+    if rawget(_G, "jit") or _VERSION == "Lua 5.1" then
+      return
+    end
+    call(1)
+    collectgarbage("setpause", 1000)
+    collectgarbage()
+    local weak = setmetatable({ {} }, { __mode = "v" })
+    for _ = 1, 100 do
+      call(1)
+    end
+    assert.is_table(weak[1])
+  end)
+
   -- LuaJIT's collector runs while such a call decodes, once there is enough, and must not begin before. PUC's runs
   -- before on_progress.
   it("goes on after a call within which a finalizer made another", function()
