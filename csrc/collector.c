@@ -21,6 +21,7 @@ struct tr_collector {
   int is_held;
   int is_collecting; /* in a cycle that we began or joined */
   int count, next;   /* kB in use when it was last looked at, and at which to begin a cycle */
+  int is_wasting;    /* since the last call began, something was not as usual */
   double owed;       /* kB made while it was held, and not collected for */
 };
 
@@ -58,7 +59,7 @@ static void step(lua_State *L, struct tr_collector *c, int size) {
 struct tr_collector *tr_collector_hold(lua_State *L, size_t received) {
   struct tr_collector *c = get(L);
   if (c->is_held) return c;
-  if ((!IS_PACED && received < MUCH) || !is_running(L)) return NULL;
+  if ((!IS_PACED && (received < MUCH || c->is_wasting)) || !is_running(L)) return NULL;
   c->is_held = 1;
   c->count = count(L);
   (void)lua_gc(L, LUA_GCSTOP, 0);
@@ -119,6 +120,7 @@ void tr_collector_forget(lua_State *L) {
 
 void tr_collector_settle(lua_State *L) {
   struct tr_collector *c = get(L);
+  c->is_wasting = 0;
   int owed = c->owed < INT_MAX / 1024 ? (int)c->owed : INT_MAX / 1024;
   if (owed < 1 || !is_running(L)) return;
   if (count(L) >= c->next) c->is_collecting = 1;
@@ -141,6 +143,7 @@ void tr_collector_release(lua_State *L) {
 }
 
 void tr_collector_waste(lua_State *L) {
+  get(L)->is_wasting = 1;
   tr_collector_release(L);
 }
 

@@ -38,7 +38,8 @@ struct tr_collector *tr_collector_hold(lua_State *L, size_t received);
 ** finalizer, which may raise. */
 void tr_collector_pace(lua_State *L, struct tr_collector *c);
 
-/* What follows is not as usual, and makes garbage: PUC's collector is released. */
+/* What follows is not as usual, and makes garbage: PUC's collector is released, and not held again
+** before the next call. */
 void tr_collector_waste(lua_State *L);
 
 /* Does nothing where nothing is held. LuaJIT may run a script's finalizer, which may raise. */
