@@ -86,33 +86,43 @@ static int see_off_idle(void) {
   return count;
 }
 
-/* True: the visitor is at its door, or may still say which. */
-static int read_number(struct visitor *visitor) {
-  char *end = memchr(visitor->number, '\n', visitor->length);
-  if (!end) return visitor->length < sizeof visitor->number;
-  *end = '\0';
-  unsigned long number = strtoul(visitor->number, NULL, 10);
-  visitor->length = 0;
+static struct tr_door *door_of(unsigned long number) {
   struct tr_door *door = house.doors;
   while (door && door->number != number)
     door = door->next;
-  if (!door || door->visitor) return 0;
+  return door;
+}
+
+static void receive(struct visitor *visitor, struct tr_door *door) {
   visitor->door = door;
   door->visitor = visitor;
   if (door->has_rung) ring(door);
   door->has_rung = 0;
-  return 1;
+}
+
+/* The number of a door that was closed before it came here says nothing: the next one follows, or
+** will. False: this is not how we are spoken to. */
+static int read_numbers(struct visitor *visitor) {
+  char *end;
+  while (!visitor->door && (end = memchr(visitor->number, '\n', visitor->length))) {
+    *end = '\0';
+    struct tr_door *door = door_of(strtoul(visitor->number, NULL, 10));
+    visitor->length -= (size_t)(end + 1 - visitor->number);
+    memmove(visitor->number, end + 1, visitor->length);
+    if (door && door->visitor) return 0;
+    if (door) receive(visitor, door);
+  }
+  if (visitor->door) visitor->length = 0;
+  return visitor->length < sizeof visitor->number;
 }
 
 static void on_visitor(void *arg) {
   struct visitor *visitor = arg;
-  char ignored[NUMBER_MAX];
-  /* The last door was closed and the next one opened before this was sent, but maybe not yet here. */
-  tr_thread_catch_up(house.thread);
-  char *into = visitor->door ? ignored : visitor->number + visitor->length;
-  size_t room = visitor->door ? sizeof ignored : sizeof visitor->number - visitor->length;
-  ssize_t got = recv(visitor->watch.fd, into, room, MSG_DONTWAIT);
+  ssize_t got = recv(visitor->watch.fd, visitor->number + visitor->length,
+                     sizeof visitor->number - visitor->length, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  /* What was closed and opened before this was sent has happened then. */
+  tr_thread_catch_up(house.thread);
   if (got <= 0) {
     /* nginx ended the request that waited: so does the call. */
     struct tr_door *door = visitor->door;
@@ -120,9 +130,8 @@ static void on_visitor(void *arg) {
     if (door) tr_source_hang_up(door->source);
     return;
   }
-  if (visitor->door) return;
   visitor->length += (size_t)got;
-  if (!read_number(visitor)) see_off(visitor);
+  if (!read_numbers(visitor)) see_off(visitor);
 }
 
 static int let_in(void) {

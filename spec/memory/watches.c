@@ -1,7 +1,7 @@
 /* watches: a Lua whose system refuses to watch sockets, for spec/watches_spec.lua. Arguments: a script,
 ** the errno, and the numbers, counted from 1, of the first and the last socket of TCP that epoll_ctl
 ** refuses with it when it is to be watched for the first time; 0: of no socket, but everything else.
-** Prints what the script's function returns. */
+** Prints what the script's function returns, and how many sockets were refused. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
@@ -14,7 +14,7 @@
 
 int luaopen_traceroute_core(lua_State *L);
 
-static long first, last, count;
+static long first, last, count, refused;
 static int refusal;
 
 static int is_tcp(int fd) {
@@ -30,6 +30,7 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
   if (operation == EPOLL_CTL_ADD && refusal) {
     int is_refused = is_tcp(fd) ? ++count >= first && count <= last : first == 0;
     if (is_refused) {
+      refused++;
       errno = refusal;
       return -1;
     }
@@ -52,7 +53,7 @@ int main(int argc, char **argv) {
   refusal = (int)strtol(argv[2], NULL, 10);
   if (!failed) failed = lua_pcall(L, 0, 1, 0);
   const char *said = lua_tostring(L, -1);
-  printf("%s\n", said ? said : "nothing");
+  printf("%s; %ld refused\n", said ? said : "nothing", refused);
   lua_close(L);
   return failed;
 }
