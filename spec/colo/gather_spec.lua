@@ -153,6 +153,45 @@ describe("a colo with neighbours", function()
     end))
   end)
 
+  -- Where nginx does not look out for clients that leave, the first result that nobody reads tells.
+  it("gives the rest up when a result is not read any more", function()
+    local here = colo.start {
+      config = config(OPEN .. "neighbours = {" .. standing("den01", "hang") .. "}"),
+      locations = [[
+        location = /unread {
+          content_by_lua_block {
+            local asked = { targets = { "127.0.0.1" }, colos = { "ams01", "den01" }, options = {} }
+            local messages, failed = require("traceroute.colo.gather").run(here.config, asked, function()
+              while not ngx.shared.calls:get("is_left") do
+                ngx.sleep(0.01)
+              end
+              return false
+            end)
+            ngx.print(tostring(messages), " ", tostring(failed))
+          }
+        }
+        location = /leave {
+          content_by_lua_block { ngx.shared.calls:set("is_left", true) }
+        }
+      ]],
+    }
+    finally(function()
+      here:stop()
+    end)
+    local root = here.base_url:match("^https://[^/]+")
+    local get = ("curl -s --max-time 20 --cacert %s %s"):format(host.quote(here.ca_file), root)
+    local pipe = io.popen(get .. "/unread")
+    assert.is_table(stand_in:await(function(list)
+      return #list == 1
+    end))
+    host.run(get .. "/leave")
+    assert.equal("nil nil", pipe:read("*a"))
+    pipe:close()
+    assert.is_table(stand_in:await(function(list)
+      return list[1].aborted
+    end))
+  end)
+
   -- Begins a call that does not end, and returns what ends it.
   local function occupy(here)
     local pid = host.run(("curl -s --max-time 20 --cacert %s -H 'Authorization: Bearer s3cret-one' "
