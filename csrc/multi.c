@@ -26,12 +26,25 @@ static long local_port(CURL *easy) {
   return port;
 }
 
+static struct tr_transfer *transfer_of(CURL *easy) {
+  struct tr_transfer *t = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+  return t;
+}
+
+/* Whether the other one uses the connection of the first, whose end of it is the port. Two hosts'
+** connections may have the same port here. */
+static int is_on(const struct tr_transfer *other, const struct tr_transfer *first, long port) {
+  return other == first || (port && other->host == first->host && local_port(other->easy) == port);
+}
+
 /* Whoever waits for a socket that is not watched would wait until its time is over: the transfers
 ** that use it end in this run or the next. */
 static void fail_users(struct tr_multi *m, CURL *easy, int error) {
   long port = local_port(easy);
-  for (struct tr_transfer *t = m->transfers; t; t = t->next) {
-    if (t->easy != easy && (!port || local_port(t->easy) != port)) continue;
+  const struct tr_transfer *user = transfer_of(easy);
+  for (struct tr_transfer *t = user ? m->transfers : NULL; t; t = t->next) {
+    if (!is_on(t, user, port)) continue;
     t->failure = error == ENOMEM ? CURLE_OUT_OF_MEMORY : CURLE_COULDNT_CONNECT;
     t->system_error = error;
     m->has_failures = 1;
@@ -219,9 +232,9 @@ static void look_at_others(struct tr_multi *m, int port) {
 
 /* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something
 ** there, which may take as long as the slowest answer. */
-static void send_what_waits(struct tr_multi *m, long port) {
+static void send_what_waits(struct tr_multi *m, const struct tr_transfer *stopped, long port) {
   struct tr_transfer *other = m->transfers;
-  while (other && (other->failure || local_port(other->easy) != port))
+  while (other && (other->failure || !is_on(other, stopped, port)))
     other = other->next;
   if (other) poke(m, other);
 }
@@ -231,7 +244,7 @@ void tr_multi_stop(struct tr_multi *m, struct tr_transfer *t) {
   /* Closes the connection if nobody else uses it: only then does the peer learn it now. */
   curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
   detach(m, t);
-  if (port) send_what_waits(m, port);
+  if (port) send_what_waits(m, t, port);
 }
 
 /* Nothing in the multi handle can be relied on any more, and nothing that runs in it will end: all
@@ -274,8 +287,7 @@ static int report_ended(struct tr_multi *m) {
   while (m->handle && (message = curl_multi_info_read(m->handle, &left))) {
     if (message->msg != CURLMSG_DONE) continue;
     CURLcode result = message->data.result;
-    struct tr_transfer *t = NULL;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+    struct tr_transfer *t = transfer_of(message->easy_handle);
     int port = t->pass.port;
     detach(m, t);
     if (result != CURLE_OK) look_at_others(m, port);
