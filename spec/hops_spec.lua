@@ -158,6 +158,9 @@ describe("hops.filter", function()
     assert.equal("criteria.ttl.mim: unknown, did you mean min?", refused { ttl = { mim = 1 } })
     assert.equal("criteria.loss: a table with min, max or both expected, got number", refused { loss = 5 })
     assert.equal("criteria.ip: address or network expected, got 1.2.3.0/40", refused { ip = "1.2.3.0/40" })
+    assert.equal("criteria.ip[2]: address or network expected, got nowhere", refused {
+      ip = { "192.0.2.1", "nowhere" },
+    })
     assert.equal("criteria.asn: an AS number expected, got cloudflare", refused { asn = "cloudflare" })
     assert.equal("criteria.colo[2]: a colo's name expected, got 5", refused { colo = { "den01", 5 } })
     assert.equal("criteria.colo: an empty list matches nothing; leave it out to match all", refused { colo = {} })

@@ -124,25 +124,37 @@ local function bad(name, message)
   return invalid.value("criteria." .. name, message)
 end
 
--- One value or an array of them as the set of what `convert` makes of each.
+-- What `convert` makes of one value, or of each in an array of them.
+local function list_of(convert, what, value, name)
+  local items = {}
+  if type(value) ~= "table" then
+    value = { value }
+  elseif value[1] == nil then
+    return bad(name, "an empty list matches nothing; leave it out to match all")
+  end
+  for i = 1, #value do
+    items[i] = convert(value[i])
+    if not items[i] then
+      return bad(#value > 1 and name .. "[" .. i .. "]" or name, what .. " expected, got "
+        .. invalid.shown(value[i]))
+    end
+  end
+  return items
+end
+
 local function set_of(convert, what)
   return function(value, name)
+    local items, err = list_of(convert, what, value, name)
     local set = {}
-    if type(value) ~= "table" then
-      value = { value }
-    elseif value[1] == nil then
-      return bad(name, "an empty list matches nothing; leave it out to match all")
-    end
-    for i = 1, #value do
-      local item = convert(value[i])
-      if not item then
-        return bad(#value > 1 and name .. "[" .. i .. "]" or name, what .. " expected, got "
-          .. invalid.shown(value[i]))
-      end
+    for _, item in ipairs(items or {}) do
       set[item] = true
     end
-    return set
+    return items and set, err
   end
+end
+
+local function networks(value, name)
+  return list_of(address.network, "address or network", value, name)
 end
 
 local function range(value, name)
@@ -156,23 +168,6 @@ local function range(value, name)
     return bad(name, "min, max or both expected")
   end
   return { min = value.min or -math.huge, max = value.max or math.huge }
-end
-
-local function networks(value, name)
-  local found = {}
-  if type(value) ~= "table" then
-    value = { value }
-  elseif value[1] == nil then
-    return bad(name, "an empty list matches nothing; leave it out to match all")
-  end
-  for i = 1, #value do
-    local network = address.network(value[i])
-    if not network then
-      return bad(name, "address or network expected, got " .. invalid.shown(value[i]))
-    end
-    found[i] = network
-  end
-  return found
 end
 
 local function of_type(expected)
