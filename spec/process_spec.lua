@@ -6,6 +6,8 @@ local server = require "spec.support.server"
 local uv = require "luv"
 
 local LUA = host.checked_interpreter()
+-- Seconds: long before anything that is interrupted would have ended by itself, however busy the machine is.
+local AT_ONCE = 5
 
 describe("a process", function()
   local stand_in, directory
@@ -109,7 +111,7 @@ describe("a process", function()
       local got = interrupt { script(HANG:gsub("BASE", base)) }
       assert.matches("interrupted!", got.said)
       assert.equal(1, got.status)
-      assert.is_true(got.seconds < 1, got.seconds)
+      assert.is_true(got.seconds < AT_ONCE, got.seconds)
       assert.is_truthy(stand_in:await(function(list) return list[1].aborted end))
     end
   end)
@@ -120,7 +122,7 @@ describe("a process", function()
         { retries = 1 }))
     ]]) }
     assert.matches("interrupted!", got.said)
-    assert.is_true(got.seconds < 1, got.seconds)
+    assert.is_true(got.seconds < AT_ONCE, got.seconds)
   end)
 
   -- Large answers one after another: most of the time goes into decoding, where an interrupt must not be taken for
@@ -139,7 +141,7 @@ describe("a process", function()
       assert.matches("interrupted!", got.said)
       assert.is_nil(got.said:find("err\t", 1, true), got.said)
       assert.equal(1, got.status)
-      assert.is_true(got.seconds < 1, got.seconds)
+      assert.is_true(got.seconds < AT_ONCE, got.seconds)
     end
   end)
 
@@ -245,7 +247,7 @@ describe("a process", function()
     it("is interrupted also once the loop that waits is hot", function()
       local got = interrupt({ "-Ohotloop=2", "-Ohotexit=2", script(HANG:gsub("BASE", "HTTPS")) }, nil, 1500)
       assert.matches("interrupted!", got.said)
-      assert.is_true(got.seconds < 1, got.seconds)
+      assert.is_true(got.seconds < AT_ONCE, got.seconds)
     end)
   end
 
@@ -256,7 +258,7 @@ describe("a process", function()
     assert.matches("interrupted!", got.said)
     assert.matches("nil%s42", got.said)
     assert.equal(0, got.status)
-    assert.is_true(got.seconds < 2, got.seconds)
+    assert.is_true(got.seconds < AT_ONCE, got.seconds)
   end)
 
   describe("survives", function()
