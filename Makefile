@@ -20,9 +20,9 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
   trace_path replies networks scrub locks sigpipe timers gate
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange headers verdict url multi reactor \
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange headers trust verdict url multi reactor \
   thread doorbell resolver names child vantage survey
-CURL_ROOMS   := exchange headers verdict multi url
+CURL_ROOMS   := exchange headers trust verdict multi url
 
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
 FUZZERS := slicer usual response headers pace request replies dns target message
@@ -166,7 +166,8 @@ bench: ## the module beside curl, a script of the day and the SDKs; ROUNDS=5 REA
 	@.ci/deps bench
 	@$(submake) build $(NODE_SDK) $(LOOP)
 	@eval "$$($(submake) -s env)" && ROUNDS=$(ROUNDS) README=$(README) LOOP=$(LOOP) \
-	  NODE_PATH=build/npm/node_modules $(LUA) spec/bench/bench.lua
+	  NODE_PATH=build/npm/node_modules unshare --mount $$([ $$(id -u) = 0 ] || echo --map-root-user) \
+	  $(LUA) spec/bench/bench.lua
 
 $(NODE_SDK):
 	npm install --prefix build/npm --no-audit --no-fund --silent cloudflare@7.3.0

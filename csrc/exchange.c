@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "alloc.h"
 #include "locks.h"
+#include "trust.h"
 #include "url.h"
 #include "verdict.h"
 
@@ -28,6 +28,7 @@ struct tr_exchange {
   struct tr_reactor *reactor; /* from its start */
   struct tr_timer watch;
   struct curl_slist *headers;
+  const char *other_cas; /* those to trust if the first ones do not know the service's */
   struct tr_slicer slicer;
   struct tr_report report;
   double started, allowed;
@@ -177,6 +178,10 @@ static void settle(struct tr_exchange *x, int is_complete) {
 static void on_ended(void *arg, int result) {
   struct tr_exchange *x = arg;
   struct tr_report *report = &x->report;
+  if (tr_trust_turn(x->transfer.easy, result, &x->other_cas)) {
+    if (tr_reactor_start(x->reactor, &x->transfer) == 0) return;
+    result = CURLE_OUT_OF_MEMORY;
+  }
   tr_timer_stop(&x->watch);
   judge_transfer(x, (CURLcode)result);
   settle(x, result == CURLE_OK);
@@ -275,30 +280,6 @@ static unsigned long host_key(const struct tr_endpoint *endpoint) {
   return (unsigned long)key;
 }
 
-static int is_directory(const char *path) {
-  struct stat about;
-  return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-/* Of a directory, libcurl reads the one CA that it needs. A file is parsed once per multi handle,
-** but for each connection while a directory is set too, as Debian's default does, which costs
-** 22 ms. */
-static int set_trust(const struct tr_exchange *x) {
-  CURL *easy = x->transfer.easy;
-  const char *file = x->endpoint->ca_file;
-  if (file && is_directory(file)) {
-    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-    CURLcode result = curl_easy_setopt(easy, CURLOPT_CAPATH, file);
-    if (result == CURLE_OK || result == CURLE_OUT_OF_MEMORY) return result == CURLE_OK ? 0 : -1;
-    /* Its TLS library reads files alone, and says so of this one when it connects. */
-  }
-  const curl_version_info_data *about = curl_version_info(CURLVERSION_NOW);
-  if (!file && about->age >= CURLVERSION_SEVENTH) file = about->cainfo;
-  if (!file) return 0;
-  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  return curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK ? 0 : -1;
-}
-
 /* What a libcurl may not know, and a call goes well without. */
 static void set_wishes(const struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
@@ -330,7 +311,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 static int set_options(struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
   const struct tr_endpoint *endpoint = x->endpoint;
-  int failed = set_trust(x);
+  int failed = tr_trust_set(easy, endpoint->ca_file, &x->other_cas);
   failed |= curl_easy_setopt(easy, CURLOPT_URL, endpoint->url) != CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
   failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK;

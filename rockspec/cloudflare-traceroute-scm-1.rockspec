@@ -80,6 +80,7 @@ build = {
         "csrc/trace.c",
         "csrc/trace_flight.c",
         "csrc/trace_path.c",
+        "csrc/trust.c",
         "csrc/url.c",
         "csrc/usual.c",
         "csrc/vantage.c",

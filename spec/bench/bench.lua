@@ -34,11 +34,11 @@ end
 local PROGRAMS = {
   { name = "curl", says = "curl's own process", is_floor = true }, -- its command is made by ask_for
   { name = "module", command = LUA .. " " .. CLIENTS .. "module.lua", is_ours = true },
-  { name = "directory", is_ours = true }, -- the same, with a directory of CAs
   { name = "script", command = LUA .. " " .. CLIENTS .. "script.lua", says = "the hand-written script" },
   { name = "jq", command = "sh " .. CLIENTS .. "jq.sh", says = "curl with jq" },
   { name = "node", command = "node " .. CLIENTS .. "sdk.js", says = "the Node SDK" },
-  { name = "python", command = "python3 " .. CLIENTS .. "sdk.py", says = "the Python SDK", is_optional = true },
+  { name = "python", command = "env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt python3 " .. CLIENTS .. "sdk.py",
+    says = "the Python SDK", is_optional = true },
 }
 
 local INSIDE = LUA .. " " .. CLIENTS .. "inside.lua "
@@ -67,9 +67,9 @@ local function ask_for(answer, base)
   host.setenv("BODY", body)
   host.setenv("TARGETS", tostring(count))
   host.setenv("BASE_URL", nginx:url(base or answer))
-  PROGRAMS[1].command = ("curl -sf -o /dev/null --cacert %s -H 'Authorization: Bearer x' " ..
+  PROGRAMS[1].command = ("curl -sf -o /dev/null -H 'Authorization: Bearer x' " ..
     "-H 'Content-Type: application/json' -d '%s' %s/accounts/account/diagnostics/traceroute"):format(
-    nginx.ca_file, body, nginx:url(base or answer))
+    body, nginx:url(base or answer))
 end
 
 local function run(command)
@@ -120,7 +120,6 @@ end
 local programs, missing = {}, {}
 
 local function find_programs()
-  PROGRAMS[3].command = PROGRAMS[2].command .. " " .. nginx.ca_directory
   ask_for("small")
   for _, program in ipairs(PROGRAMS) do
     local output, status = host.run(program.command .. " 2>/dev/null")
@@ -259,17 +258,12 @@ local PROCESS_TARGETS = {
 
 local function process_rows(answer, runs)
   local times = whole_processes(answer, runs)
-  local function rows(name, ours)
-    for _, program in ipairs(programs) do
-      if not program.is_ours then
-        local target = PROCESS_TARGETS[answer][program.name]
-        ratio(name, "%.1f ms", ours, program.says, times[program.name], target and "at most", target)
-      end
+  for _, program in ipairs(programs) do
+    if not program.is_ours then
+      local target = PROCESS_TARGETS[answer][program.name]
+      ratio(answer .. ", whole process", "%.1f ms", times.module, program.says, times[program.name],
+        target and "at most", target)
     end
-  end
-  rows(("%s, whole process"):format(answer), times.module)
-  if answer == "small" then
-    rows("the same, `ca_file` a directory", times.directory)
   end
   for _, program in ipairs(missing) do
     local target = PROCESS_TARGETS[answer][program.name]
@@ -388,9 +382,8 @@ end
 
 local function main()
   nginx = service.start { answers = ANSWERS, rate = RATE .. "m" }
-  host.setenv("CA_FILE", nginx.ca_file)
+  nginx:trust()
   host.setenv("NODE_EXTRA_CA_CERTS", nginx.directory .. "/ca.pem")
-  host.setenv("SSL_CERT_FILE", nginx.ca_file)
   find_programs()
   local sizes = nginx.sizes
   print_line("%s, %s, %s, node %s with cloudflare %s, nginx on loopback with TLS; medians of %d rounds. Answers: " ..

@@ -12,8 +12,7 @@ Service.__index = Service
 
 local SEED = 1
 local HOPS = 15
-local SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
-local SYSTEM_CA_DIRECTORY = "/etc/ssl/certs"
+local SYSTEM_CA_DIRECTORY, SYSTEM_CAS = "/etc/ssl/certs", "/ca-certificates.crt"
 
 -- A POST to a file is answered with 405, and that with the file, before the request is read: below /read it is read
 -- first, without which libcurl fails where many streams are slow to send theirs. What is below /slow comes at a steady
@@ -67,18 +66,12 @@ $READY
 }
 ]]
 
--- What a client finds on a machine of the day: the CAs of the system, and ours.
-local function write_ca_file(directory, ca_file)
-  local all = directory .. "/all.pem"
-  host.write(all, (host.read(SYSTEM_CAS) or "") .. host.read(ca_file))
-  return all
-end
-
--- The same as a directory, where only the CA that is needed is read.
-local function write_ca_directory(directory, ca_file)
+-- The CAs of a machine of the day, and ours: as a directory, each under its hash, with a file of them all in it.
+local function write_cas(directory, ca_file)
   local all = directory .. "/cas"
   host.run(("mkdir %s && cp -L %s/*.pem %s; cp %s %s/ours.pem && openssl rehash %s"):format(
     all, SYSTEM_CA_DIRECTORY, all, ca_file, all, all))
+  host.write(all .. SYSTEM_CAS, (host.read(SYSTEM_CA_DIRECTORY .. SYSTEM_CAS) or "") .. host.read(ca_file))
   return all
 end
 
@@ -107,12 +100,18 @@ function service.start(options)
       host.run(("cd %s && mkdir -p answers/slow && chmod -R 755 ."):format(host.quote(directory)))
       self.directory, self.port = directory, host.free_ports(1)[1]
       self.sizes = write_answers(directory, options.answers)
-      local own = pki.make(directory).ca_file
-      self.ca_file, self.ca_directory = write_ca_file(directory, own), write_ca_directory(directory, own)
+      self.cas = write_cas(directory, pki.make(directory).ca_file)
       return nginx.fill(TEXT, { PORT = tostring(self.port), RATE = options.rate })
     end,
   }
   return setmetatable(self, Service)
+end
+
+--- Has this process and its children trust the service, as they do the rest of the world: only in a mount namespace of
+--- its own (unshare --mount).
+function Service:trust()
+  local said, status = host.run(("mount --bind %s %s 2>&1"):format(host.quote(self.cas), SYSTEM_CA_DIRECTORY))
+  assert(status == 0, said)
 end
 
 --- The base URL that gives the answer of that name, "slow/" or "read/" and its name, or "many".

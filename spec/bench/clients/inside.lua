@@ -6,7 +6,7 @@
 --   inside.lua concurrency N     seconds of a call for 160 targets, with so many requests side by side
 --   inside.lua once              nothing but "returned", right after the call
 --   inside.lua cjson COUNT       ms in which lua-cjson decodes the file ANSWER, the mean of so many times
--- BASE_URL, CA_FILE and TARGETS say what.
+-- BASE_URL and TARGETS say what.
 
 local uv = require "luv"
 
@@ -56,7 +56,6 @@ local targets = targets_up_to(mode == "concurrency" and CONCURRENCY_TARGETS or t
 local function options(more)
   local opts = {
     base_url = os.getenv("BASE_URL"),
-    ca_file = os.getenv("CA_FILE"),
     token = "0123456789abcdefghijklmnopqrstuvwxyzABCD",
     quota = 0,
   }

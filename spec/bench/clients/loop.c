@@ -2,7 +2,7 @@
 ** calls a second, once they are in flight on a kept-alive connection.
 **   loop one COUNT     one after the other
 **   loop many COUNT    all at once
-** BASE_URL, CA_FILE and BODY say what. */
+** BASE_URL and BODY say what. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,6 @@ static CURL *make(const char *url, struct curl_slist *headers, size_t *bytes) {
   CURL *easy = curl_easy_init();
   if (!easy) fail("no memory");
   curl_easy_setopt(easy, CURLOPT_URL, url);
-  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  curl_easy_setopt(easy, CURLOPT_CAINFO, getenv("CA_FILE"));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
@@ -69,7 +67,7 @@ static void run_many(CURLM *multi, CURL **easies, int count) {
 int main(int argc, char **argv) {
   char url[512];
   size_t bytes = 0;
-  if (argc != 3 || !getenv("BASE_URL") || !getenv("CA_FILE") || !getenv("BODY")) fail("usage");
+  if (argc != 3 || !getenv("BASE_URL") || !getenv("BODY")) fail("usage");
   int count = (int)strtol(argv[2], NULL, 10), is_many = strcmp(argv[1], "many") == 0;
   int handles = is_many ? count : 1;
   snprintf(url, sizeof url, "%s/accounts/account/diagnostics/traceroute", getenv("BASE_URL"));

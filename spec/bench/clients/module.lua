@@ -1,5 +1,4 @@
--- The module, as a script of the day: BASE_URL, CA_FILE, TARGETS -> the number of nodes above 50 ms. An argument is
--- another ca_file.
+-- The module, as a script of the day: BASE_URL, TARGETS -> the number of nodes above 50 ms.
 local traceroute = require "traceroute"
 local targets = {}
 for i = 1, tonumber(os.getenv("TARGETS")) do
@@ -7,7 +6,6 @@ for i = 1, tonumber(os.getenv("TARGETS")) do
 end
 local result, err = traceroute.create("account", targets, {
   base_url = os.getenv("BASE_URL"),
-  ca_file = arg[1] or os.getenv("CA_FILE"),
   token = "0123456789abcdefghijklmnopqrstuvwxyzABCD",
 })
 local slow = 0
