@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "scan.h"
 
 /* Between tokens the state says what may come; the last three are inside one. */
 enum {
@@ -337,33 +338,36 @@ static enum tr_slicer_event token_read(struct tr_slicer *s, struct cursor *c) {
 
 /* ---- nearly all of the text lies within a slice, below its outermost bracket ---- */
 
-/* Behind a string without escapes or a scalar that ends before the piece does; `at` if it is
-** another. */
+/* Behind a string without escapes or control characters, or a scalar, that ends before the piece
+** does; `at` if it is another. */
 static const char *behind(const char *at, const char *end, unsigned class) {
-  const char *p = at + 1;
-  if (class == QUOTE)
-    while (p < end && *p != '"' && *p != '\\')
-      p++;
-  else
-    while (p < end && class_of[(unsigned char)*p] == PLAIN)
-      p++;
-  if (p == end) return at;
-  if (class != QUOTE) return p;
-  return *p == '"' ? p + 1 : at;
+  if (class == QUOTE) {
+    const char *quote = tr_scan_string(at + 1, end);
+    return quote < end && *quote == '"' ? quote + 1 : at;
+  }
+  const char *behind = tr_scan_scalar(at + 1, end);
+  return behind < end ? behind : at;
 }
 
-/* Goes over whole members as most are, `"name":value,` with no space and no bracket. */
-static const char *behind_members(const char *at, const char *end, unsigned *values) {
-  while (at < end && *at == '"' && *values < TR_SLICER_VALUES_MAX) {
-    const char *p = behind(at, end, QUOTE);
-    if (p == at || p == end || *p != ':' || ++p == end) break;
-    unsigned class = class_of[(unsigned char)*p];
-    if (class != QUOTE && class != PLAIN) break;
-    const char *value = p;
-    p = behind(value, end, class);
-    if (p == value || p == end || *p != ',') break;
+/* Goes over members whose names and values follow each other without a space, from a name on, up to
+** what opens or closes, is cut, or a value too many; *state is the one there. */
+static const char *behind_members(const char *at, const char *end, unsigned *values,
+                                  unsigned char *state) {
+  while (at < end && *at == '"') {
+    const char *value = behind(at, end, QUOTE);
+    if (value == at || value == end || *value != ':') break;
+    at = ++value;
+    *state = AT_VALUE;
+    unsigned class = value < end ? class_of[(unsigned char)*value] : SPACE;
+    if ((class != QUOTE && class != PLAIN) || *values == TR_SLICER_VALUES_MAX) break;
+    const char *next = behind(value, end, class);
+    if (next == value) break;
     ++*values;
-    at = p + 1;
+    at = next;
+    *state = AT_NEXT;
+    if (next == end || *next != ',') break;
+    at++;
+    *state = AT_NAME;
   }
   return at;
 }
@@ -393,9 +397,7 @@ static void slice_skim(struct tr_slicer *s, struct cursor *c) {
   unsigned values = s->slice_values;
   while (at < end) {
     if (state == AT_NAME || state == AT_FIRST_NAME) {
-      const char *before = at;
-      at = behind_members(at, end, &values);
-      if (at != before) state = AT_NAME;
+      at = behind_members(at, end, &values, &state);
       if (at == end) break;
     }
     unsigned class = class_of[(unsigned char)*at];

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "contract.h"
+#include "scan.h"
 
 #define ANCHOR "traceroute.usual" /* registry: array of strings at hand, at [0] what they are */
 #define DIGITS_MAX 15             /* so many decimal digits are exact in a double */
@@ -68,9 +69,7 @@ static int take(struct reader *r, char c) {
 /* The bytes of a string without escapes and control characters, or NULL. */
 static const char *read_string(struct reader *r, size_t *length) {
   if (!take(r, '"')) return NULL;
-  const char *from = r->at, *at = from;
-  while ((unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
-    at++;
+  const char *from = r->at, *at = tr_scan_string(from, r->end);
   if (*at != '"') return NULL;
   *length = (size_t)(at - from);
   r->at = at + 1;
