@@ -20,9 +20,9 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
   trace_path replies networks scrub locks sigpipe timers gate
-NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call exchange headers trust verdict url multi reactor \
-  thread doorbell resolver names child vantage survey
-CURL_ROOMS   := exchange headers trust verdict multi url
+NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call libcurl exchange headers trust verdict url multi \
+  reactor thread doorbell resolver names child vantage survey
+CURL_ROOMS   := libcurl exchange headers trust verdict multi url
 
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.
 FUZZERS := slicer usual response headers pace request replies dns target message
@@ -84,7 +84,7 @@ $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<
 
 # What spec/names_spec.lua talks to.
-NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns locks multi names networks reactor resolver \
+NAMES_OBJECTS := $(patsubst %,$(OUT)/csrc/%.o,alloc cache dns libcurl locks multi names networks reactor resolver \
   scrub sigpipe timers gate)
 $(OUT)/unit/names_driver: spec/unit/names_driver.c $(NAMES_OBJECTS) $(OUT)/flags
 	@mkdir -p $(@D)

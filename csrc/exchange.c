@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "alloc.h"
+#include "libcurl.h"
 #include "locks.h"
 #include "trust.h"
 #include "url.h"
@@ -296,7 +297,7 @@ static void set_wishes(const struct tr_exchange *x) {
 #endif
   /* Before 8.12 the cache of TLS sessions goes with the handle, of no use to the next, and short of
   ** memory it frees a session's name twice. */
-  if (curl_version_info(CURLVERSION_NOW)->version_num < 0x080c00)
+  if (tr_libcurl_about()->version < 0x080c00)
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 }
 
@@ -375,11 +376,4 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
   x->reactor = r;
   start_watch(x);
   return tr_reactor_start(r, &x->transfer);
-}
-
-/* libcurl writes to one place for all threads, and asks libraries that lock. */
-void tr_exchange_version(char *out, size_t size) {
-  tr_lock(TR_LOCK_LIBCURL);
-  (void)snprintf(out, size, "%s", curl_version());
-  tr_unlock(TR_LOCK_LIBCURL);
 }

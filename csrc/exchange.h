@@ -75,7 +75,4 @@ int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *b
 /* Valid once ended; the receiver may move its envelope out. */
 struct tr_report *tr_exchange_report(struct tr_exchange *x);
 
-/* "libcurl/7.88.1 …" */
-void tr_exchange_version(char *out, size_t size);
-
 #endif

@@ -4,9 +4,9 @@
 #include "collector.h"
 #include "create.h"
 #include "errtable.h"
-#include "exchange.h"
 #include "job.h"
 #include "keeper.h"
+#include "libcurl.h"
 #include "preview.h"
 #include "probe.h"
 #include "response.h"
@@ -77,7 +77,7 @@ int luaopen_traceroute_core(lua_State *L) {
   lua_setfield(L, -2, "error_metatable");
   lua_pushliteral(L, TR_VERSION);
   lua_setfield(L, -2, "VERSION");
-  tr_exchange_version(libcurl, sizeof libcurl);
+  tr_libcurl_version(libcurl, sizeof libcurl);
   lua_pushstring(L, libcurl);
   lua_setfield(L, -2, "LIBCURL");
   return 1;

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "libcurl.h"
 #include "locks.h"
-#include "scrub.h"
 #include "timers.h"
 
 #define CONNECTIONS_KEPT 64 /* idle connections that stay open for later calls */
@@ -90,21 +90,6 @@ static int on_timer(CURLM *multi, long ms, void *arg) {
 
 /* ---- birth and death ---- */
 
-/* libcurl writes credentials into buffers of requests, which it frees as they are. Where the
-** process has set libcurl up before, its own allocator stays. Where memory is short the next call
-** tries again. */
-static int init_libcurl(void) {
-  static int is_initialised;
-  tr_lock(TR_LOCK_LIBCURL);
-  if (!is_initialised)
-    is_initialised =
-        curl_global_init_mem(CURL_GLOBAL_DEFAULT, tr_scrub_malloc, tr_scrub_free, tr_scrub_realloc,
-                             tr_scrub_strdup, tr_scrub_calloc) == CURLE_OK;
-  int status = is_initialised ? 0 : -1;
-  tr_unlock(TR_LOCK_LIBCURL);
-  return status;
-}
-
 static int open_handle(struct tr_multi *m) {
   tr_lock(TR_LOCK_LIBCURL);
   CURLM *multi = curl_multi_init();
@@ -128,7 +113,7 @@ int tr_multi_init(struct tr_multi *m, struct tr_reactor *reactor, int epoll) {
   m->reactor = reactor;
   m->epoll = epoll;
   m->due = -1;
-  return init_libcurl() == 0 && open_handle(m) == 0 ? 0 : -1;
+  return tr_libcurl_init() == 0 && open_handle(m) == 0 ? 0 : -1;
 }
 
 void tr_multi_cleanup(struct tr_multi *m) {

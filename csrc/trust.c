@@ -6,31 +6,15 @@
 #include "trust.h"
 
 #include <curl/curl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libcurl.h"
 #include "locks.h"
 
 static int is_directory(const char *path) {
   struct stat about;
   return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-/* What libcurl was built to trust: a file, and a directory if both will do. Other TLS libraries than
-** OpenSSL read a directory whole, if at all. */
-static const char *builtin_cas(const char **directory) {
-  *directory = NULL;
-#if LIBCURL_VERSION_NUM >= 0x074600
-  const curl_version_info_data *about = curl_version_info(CURLVERSION_NOW);
-  if (about->age < CURLVERSION_SEVENTH) return NULL;
-  if (about->capath && strncmp(about->ssl_version, "OpenSSL/", 8) == 0 &&
-      is_directory(about->capath))
-    *directory = about->capath;
-  return about->cainfo;
-#else
-  return NULL;
-#endif
 }
 
 /* A machine may have the file alone in order. What is found out once holds for the process. */
@@ -55,13 +39,14 @@ static int set_path(CURL *easy, const char *path) {
 }
 
 int tr_trust_set(void *easy, const char *path, const char **other) {
-  const char *directory, *file = builtin_cas(&directory);
+  const struct tr_libcurl *about = tr_libcurl_about();
   *other = NULL;
-  if (path || !file) return path ? set_path(easy, path) : 0;
-  if (!directory) return set_path(easy, file);
+  if (path) return set_path(easy, path);
+  if (!about->ca_file) return 0;
+  if (!about->ca_directory) return set_path(easy, about->ca_file);
   int is_file_first = fell_short(0);
-  *other = is_file_first ? directory : file;
-  return set_path(easy, is_file_first ? file : directory);
+  *other = is_file_first ? about->ca_directory : about->ca_file;
+  return set_path(easy, is_file_first ? about->ca_file : about->ca_directory);
 }
 
 int tr_trust_turn(void *easy, int result, const char **other) {

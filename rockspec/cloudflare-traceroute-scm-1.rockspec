@@ -47,6 +47,7 @@ build = {
         "csrc/interrupt.c",
         "csrc/job.c",
         "csrc/keeper.c",
+        "csrc/libcurl.c",
         "csrc/locks.c",
         "csrc/module.c",
         "csrc/multi.c",
