@@ -15,7 +15,7 @@ static void find_cas(struct tr_libcurl *out, const curl_version_info_data *about
   struct stat directory;
   if (about->age < CURLVERSION_SEVENTH) return;
   out->ca_file = about->cainfo;
-  if (about->capath && strncmp(about->ssl_version, "OpenSSL/", 8) == 0 &&
+  if (about->capath && about->ssl_version && strncmp(about->ssl_version, "OpenSSL/", 8) == 0 &&
       stat(about->capath, &directory) == 0 && S_ISDIR(directory.st_mode))
     out->ca_directory = about->capath;
 #else
@@ -24,23 +24,20 @@ static void find_cas(struct tr_libcurl *out, const curl_version_info_data *about
 #endif
 }
 
+/* Not by curl_version(): for the version of LDAP it has that set itself up, which loads what it may
+** ever need, and takes as long as a small answer. */
 const struct tr_libcurl *tr_libcurl_about(void) {
   static struct tr_libcurl known;
   tr_lock(TR_LOCK_LIBCURL);
   if (!known.version) {
     const curl_version_info_data *about = curl_version_info(CURLVERSION_NOW);
     find_cas(&known, about);
+    (void)snprintf(known.name, sizeof known.name, "libcurl/%s %s", about->version,
+                   about->ssl_version ? about->ssl_version : "without TLS");
     known.version = about->version_num;
   }
   tr_unlock(TR_LOCK_LIBCURL);
   return &known;
-}
-
-/* libcurl writes to one place for all threads, and asks libraries that lock. */
-void tr_libcurl_version(char *out, size_t size) {
-  tr_lock(TR_LOCK_LIBCURL);
-  (void)snprintf(out, size, "%s", curl_version());
-  tr_unlock(TR_LOCK_LIBCURL);
 }
 
 /* libcurl writes credentials into buffers of requests, which it frees as they are. Where the

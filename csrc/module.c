@@ -61,7 +61,6 @@ int luaopen_traceroute_core(lua_State *L) {
                                        {"vet_targets", tr_vet_targets},
                                        {"schema", l_schema},
                                        {NULL, NULL}};
-  char libcurl[300];
   stay_loaded();
   tr_collector_register(L);
   tr_response_register(L);
@@ -77,8 +76,7 @@ int luaopen_traceroute_core(lua_State *L) {
   lua_setfield(L, -2, "error_metatable");
   lua_pushliteral(L, TR_VERSION);
   lua_setfield(L, -2, "VERSION");
-  tr_libcurl_version(libcurl, sizeof libcurl);
-  lua_pushstring(L, libcurl);
+  lua_pushstring(L, tr_libcurl_about()->name);
   lua_setfield(L, -2, "LIBCURL");
   return 1;
 }

@@ -158,6 +158,16 @@ describe("a process", function()
     ]]
   end)
 
+  it("loads what libcurl is linked with, and no plugins of that", function()
+    ends_well [[
+      assert(traceroute.create(account, "192.0.2.1", options(at(HTTP, "ok"))))
+      local maps = io.open("/proc/self/maps"):read("*a")
+      assert(maps:find("libcurl", 1, true))
+      assert(not maps:find("/sasl2/", 1, true), maps)
+      print "fine"
+    ]]
+  end)
+
   it("says by a value that the core does not load", function()
     ends_well [[
       package.preload["traceroute.core"] = function() error("no libcurl here", 0) end
