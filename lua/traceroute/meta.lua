@@ -24,7 +24,7 @@
 ---@field connect_timeout? number seconds; default 10
 ---@field retries? integer 0 to 100 further tries; default 2
 ---@field proxy? string URL, "" for none; default: https_proxy
----@field ca_file? string PEM file of the CAs to trust, or a directory that `openssl rehash` made; default the system's CAs
+---@field ca_file? string PEM file of the CAs to trust, or a directory from `openssl rehash`; default the system's CAs
 ---@field user_agent? string default cloudflare-traceroute/VERSION
 ---@field max_response_bytes? integer for each response, decompressed; default 67108864
 ---@field concurrency? integer 1 to 64 requests side by side; default 4
