@@ -72,16 +72,33 @@ describe("a shared pace", function()
     assert.equal(0, (take(1, 5)))
   end)
 
-  it("tells when a slot will count no more", function()
+  for _, seconds in ipairs { 3, 10, 29, 60, 600 } do
+    it(("tells a call of %d s when a slot will count no more"):format(seconds), function()
+      dict.now = 30 * 1000 + 12
+      local _, taken = take(5, 5)
+      shared_pace.settle(dict, taken, 5, dict.now)
+      local wait = take(1, 5, seconds)
+      assert.equal(330 - 12, wait)
+      dict.now = dict.now + wait - 0.001
+      assert.is_true(take(1, 5, seconds) > 0)
+      dict.now = dict.now + 0.001
+      assert.equal(0, (take(1, 5, seconds)))
+    end)
+  end
+
+  it("asks for no patience where what is in flight cannot help", function()
     dict.now = 30 * 1000 + 12
-    local _, taken = take(5, 5)
-    shared_pace.settle(dict, taken, 5, dict.now)
-    local wait = take(1, 5)
-    assert.equal(330 - 12, wait)
-    dict.now = dict.now + wait - 0.001
-    assert.is_true(take(1, 5) > 0)
-    dict.now = dict.now + 0.001
-    assert.equal(0, (take(1, 5)))
+    local _, taken = take(4, 5, 60)
+    shared_pace.settle(dict, taken, 4, dict.now)
+    assert.equal(0, (take(1, 5, 60)))
+    assert.equal(1, (take(1, 5, 60)))
+    assert.equal(330 - 12, (take(2, 5, 60)))
+  end)
+
+  it("takes what is in flight for that, however short it lasts", function()
+    dict.now = 30 * 1000 + 12
+    take(5, 5, 3)
+    assert.equal(1, (take(1, 5, 3)))
   end)
 
   it("counts what was sent from the end of the call on", function()
@@ -108,6 +125,14 @@ describe("a shared pace", function()
     assert.equal(60, (take(1, 0)))
     dict.now = dict.now + 60
     assert.equal(0, (take(1, 5)))
+  end)
+
+  it("holds back no shorter for what is said later", function()
+    shared_pace.hold(dict, "pace", 60, dict.now)
+    shared_pace.hold(dict, "pace", 5, dict.now)
+    assert.equal(60, (take(1, 5)))
+    shared_pace.hold(dict, "pace", 90, dict.now)
+    assert.equal(90, (take(1, 5)))
   end)
 
   it("keeps names apart", function()

@@ -2,9 +2,10 @@
 -- and the dictionary's get, set and incr; what the requests are is not its business.
 --
 -- Requests are counted in slots of 30 s. A call takes what it may send at most before it sends, in the slot in which
--- it ends at the latest, and moves what it did send to the slot in which it ended. So each request counts for at
--- least as long as it matters, and no window of five minutes holds more than the quota, whatever the workers do at
--- the same time; a call whose end nobody saw counts for longer than it must.
+-- it ends at the latest, or else the next, and moves what it did send to the slot in which it ended. So each request
+-- counts for at least as long as it matters, and no window of five minutes holds more than the quota, whatever the
+-- workers do at the same time; a call whose end nobody saw counts for longer than it must. What lies ahead is thus in
+-- flight, and may be given back any moment.
 
 local shared_pace = {}
 
@@ -15,7 +16,7 @@ local SLOTS = WINDOW / SLOT + 1
 -- Slots that a call may lie ahead; one that lasts longer counts as if it ended there.
 local AHEAD = 600 / SLOT
 local KEPT_SECONDS = (AHEAD + SLOTS + 1) * SLOT
--- Before the next look while others are in flight, which may give back.
+-- Seconds before the next look while others are in flight, which may give back.
 local PATIENCE = 1
 
 local function slot_of(time)
@@ -26,20 +27,17 @@ local function slot_key(name, slot)
   return ("%s:%d"):format(name, slot)
 end
 
--- What counts now, and seconds until it gets less.
-local function count_all(dict, name, now)
-  local current, sum, oldest, newest = slot_of(now), 0, nil, nil
+-- What counts now; of that what is sent and not in flight any more; and the oldest slot that has some of it.
+local function count_all(dict, name, current)
+  local sum, settled, oldest = 0, 0, nil
   for slot = current - SLOTS + 1, current + AHEAD do
     local count = dict:get(slot_key(name, slot)) or 0
     sum = sum + count
-    if count > 0 then
-      oldest, newest = oldest or slot, slot
+    if count > 0 and slot <= current then
+      settled, oldest = settled + count, oldest or slot
     end
   end
-  if not newest or newest > current then
-    return sum, PATIENCE
-  end
-  return sum, (oldest + SLOTS) * SLOT - now
+  return sum, settled, oldest
 end
 
 --- Takes `count` requests from the quota.
@@ -61,19 +59,20 @@ function shared_pace.take(dict, name, count, quota, now, seconds)
   elseif count > quota then
     return math.huge
   end
-  local slot = math.min(slot_of(now + seconds), slot_of(now) + AHEAD)
+  local current = slot_of(now)
+  local slot = math.min(math.max(slot_of(now + seconds), current + 1), current + AHEAD)
   local key = slot_key(name, slot)
   -- Taken before it is counted: of two workers that do so at the same time at least one sees the other.
   local mine, err = dict:incr(key, count, 0, KEPT_SECONDS)
   if not mine then
     return 0, nil, err
   end
-  local sum, wait = count_all(dict, name, now)
+  local sum, settled, oldest = count_all(dict, name, current)
   if sum <= quota then
     return 0, { name = name, key = key, count = count }
   end
   dict:incr(key, -count)
-  return wait
+  return settled + count > quota and (oldest + SLOTS) * SLOT - now or PATIENCE
 end
 
 --- After the call: what was sent counts from now on, what was not is given back.
@@ -91,9 +90,12 @@ function shared_pace.settle(dict, taken, sent, now)
   end
 end
 
---- Nothing goes out for that many seconds: the service said so.
+--- Nothing goes out for that many seconds, or as long as was said before: the service said so.
 function shared_pace.hold(dict, name, seconds, now)
-  dict:set(name .. ":hold", now + seconds, seconds)
+  local key, hold = name .. ":hold", now + seconds
+  if hold > (dict:get(key) or 0) then
+    dict:set(key, hold, seconds)
+  end
 end
 
 return shared_pace
