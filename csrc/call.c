@@ -282,9 +282,7 @@ static struct tr_call *call_of(struct tr_source *source) {
 }
 
 static void start(struct tr_source *source) {
-  struct tr_call *call = call_of(source);
-  call->deadline = tr_clock() + call->plan.timeout;
-  pump(call);
+  pump(call_of(source));
 }
 
 /* What a running try received is worth its envelope, without which its slices have no target. */
@@ -341,6 +339,7 @@ struct tr_source *tr_call_new(struct tr_plan *plan, struct tr_place place) {
   }
   call->plan = *plan;
   memset(plan, 0, sizeof *plan);
+  call->deadline = tr_clock() + call->plan.timeout;
   call->random =
       (uint64_t)(tr_clock() * 1e9) ^ ((uint64_t)getpid() << 32) ^ (uint64_t)(uintptr_t)call;
   if (call->random == 0) call->random = 1;

@@ -17,7 +17,7 @@ struct tr_plan {
   unsigned concurrency;
   int retries;
   int quota;
-  double timeout;     /* seconds for the whole call */
+  double timeout;     /* seconds for the whole call, from tr_call_new on */
   double try_timeout; /* seconds for one try, then it is tried again; 0: none of its own */
 };
 

@@ -1,6 +1,7 @@
 -- Traceroutes inside a luv loop: many at once, none in the way of the loop's other work.
 
 local core = require "traceroute.core"
+local host = require "spec.support.host"
 local server = require "spec.support.server"
 local traceroute = require "traceroute.luv"
 local uv = require "luv"
@@ -58,6 +59,17 @@ describe("traceroutes in a luv loop", function()
     assert.is_false(job:step(0.01))
     job:cancel()
     assert.equal("cancelled", select(2, job:result()).kind)
+  end)
+
+  it("count the time before they are sent as a part of their timeout", function()
+    local job = assert(core.start_in_thread(stand_in.account, "a.example", options("ok", { timeout = 0.05 })))
+    host.pause(60)
+    job:send()
+    while not job:step(10) do
+    end
+    local _, err = job:result()
+    assert.equal("timeout", err.kind)
+    assert.same({}, stand_in:requests())
   end)
 
   it("return an error at once for what cannot be sent, and never call back", function()

@@ -225,6 +225,16 @@ describe("many calls in one nginx", function()
       assert.equal(1, #stand_in:requests())
     end)
 
+    it("hold back for no pause that a worker made up by itself", function()
+      start { http = "lua_shared_dict pace 1m;" }
+      assert.equal(2, cjson.decode((nginx:get(path("/call", "ok", { quota = 1 })))).colos)
+      local refused = cjson.decode((nginx:get(path("/call", "ok", { dict = "pace", quota = 1, retries = 0,
+        timeout = 3 }))))
+      assert.equal("rate_limit", refused.kind)
+      assert.is_true(refused.retry_after > 200)
+      assert.equal(2, cjson.decode((nginx:get(path("/call", "ok", { dict = "pace", quota = 0, timeout = 3 })))).colos)
+    end)
+
     it("wait for their turn where the call has the time", function()
       start { http = "lua_shared_dict pace 1m;" }
       assert.equal(1, cjson.decode((nginx:get(call("ratelimited/1")))).retry_after)

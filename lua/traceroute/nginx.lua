@@ -97,9 +97,10 @@ end
 local function send_paced(job, dict)
   local requests, tries, quota, name, seconds = job:demand()
   local wanted = quota == 0 and requests or math.min(requests * tries, math.max(quota, requests))
-  local waited, cannot_wait = 0, nginx.refusal(true)
+  local finish, cannot_wait = ngx.now() + seconds, nginx.refusal(true)
   while true do
-    local wait, taken, err = shared_pace.take(dict, name, wanted, quota, ngx.now(), seconds)
+    local left = finish - ngx.now()
+    local wait, taken, err = shared_pace.take(dict, name, wanted, quota, ngx.now(), left)
     if err then
       return nil, { kind = "invalid_request", path = "shared_dict", message = err }
     elseif wait == 0 then
@@ -111,7 +112,7 @@ local function send_paced(job, dict)
         path = "targets",
         message = "more requests than the quota allows in five minutes; make several calls",
       }
-    elseif cannot_wait or waited + wait > seconds then
+    elseif cannot_wait or wait > left then
       return nil, {
         kind = "rate_limit",
         retry_after = wait,
@@ -120,7 +121,6 @@ local function send_paced(job, dict)
       }
     end
     ngx.sleep(wait)
-    waited = waited + wait
   end
 end
 
@@ -157,7 +157,8 @@ function nginx.settle(ticket, info, err)
     sent = sent + (info[i].attempts or 0)
   end
   shared_pace.settle(ticket.dict, ticket.taken, sent, ngx.now())
-  if err and err.kind == "rate_limit" and err.retry_after then
+  -- What the process's own pace refused is no word of the service.
+  if err and err.status == 429 and err.retry_after then
     shared_pace.hold(ticket.dict, ticket.name, err.retry_after, ngx.now())
   end
 end
