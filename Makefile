@@ -79,6 +79,7 @@ $(OUT)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS) $(OUT)/flags
 	$(say)$(COMPILE) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(CMOCKA) -lm
 
 $(OUT)/unit/test_trace_network: $(OUT)/unit/network.o
+$(OUT)/unit/test_multi: $(OUT)/csrc/multi.o
 $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<

@@ -140,10 +140,10 @@ static void list(struct tr_multi *m, struct tr_transfer *t) {
   m->transfers = t;
 }
 
-/* 0, or -1: no memory. */
+/* 0, or -1: no memory. Counts as begun in any case. */
 static int begin(struct tr_multi *m, struct tr_transfer *t, double now) {
-  if (!m->handle && open_handle(m) != 0) return -1;
   t->begun = now;
+  if (!m->handle && open_handle(m) != 0) return -1;
   return curl_multi_add_handle(m->handle, t->easy) == CURLM_OK ? 0 : -1;
 }
 

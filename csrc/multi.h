@@ -19,12 +19,12 @@ struct tr_transfer {
   unsigned long host; /* the same for all that may share a connection */
   double begun;       /* the tr_clock() time; 0: it waits for its turn */
   int system_error;   /* once it has ended: why its socket could not be watched, an errno; else 0 */
+  int failure;        /* private: a CURLcode to be reported */
   void (*ended)(void *arg, int result);
   void *arg;
   struct tr_multi *multi; /* private, like the rest: set while it waits or runs */
   struct tr_pass pass;
   struct tr_transfer *next, **link;
-  int failure; /* a CURLcode to be reported */
 };
 
 /* Embedded in its reactor. Private, but for `reactor`. */
