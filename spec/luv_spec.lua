@@ -80,6 +80,21 @@ describe("traceroutes in a luv loop", function()
     assert.same({}, stand_in:requests())
   end)
 
+  it("return an error at once where the loop can watch nothing more, and send nothing", function()
+    local new_poll = uv.new_poll
+    finally(function()
+      uv.new_poll = new_poll -- luacheck: ignore 122
+    end)
+    uv.new_poll = function() -- luacheck: ignore 122
+      return nil, "ENOSPC: no space left on device", "ENOSPC"
+    end
+    local job, err = traceroute.create(stand_in.account, "a.example", options("ok"), error)
+    uv.run()
+    assert.is_nil(job)
+    assert.equal("connection: the loop cannot watch the job: ENOSPC: no space left on device", tostring(err))
+    assert.same({}, stand_in:requests())
+  end)
+
   -- The last bytes come in while the transfer is told to go on after a pause: what is refused then is refused.
   it("say so when an answer is a byte too large", function()
     local targets = {}

@@ -26,7 +26,12 @@ function luv.create(account, targets, opts, callback)
     job:cancel()
     return nil, reason
   end
-  local poll = uv.new_poll(fd)
+  local poll, why = uv.new_poll(fd)
+  if not poll then
+    job:cancel()
+    return nil, setmetatable({ kind = "connection", message = "the loop cannot watch the job: " .. why },
+      core.error_metatable)
+  end
   poll:start("r", function()
     local done, failure = job:step(0)
     if done == false then
