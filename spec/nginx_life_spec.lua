@@ -165,6 +165,39 @@ describe("what ends in nginx", function()
     assert_ended_well()
   end)
 
+  it("ends calls that outlast worker_shutdown_timeout, and says so", function()
+    start {
+      shutdown = "300ms",
+      locations = [[
+        location = /call {
+          content_by_lua_block {
+            local caller = require "spec.support.caller"
+            local targets, opts = caller.query()
+            assert(ngx.timer.at(0, function()
+              ngx.log(ngx.WARN, "outcome: ", require("cjson").encode(caller.call(targets, opts)))
+            end))
+          }
+        }
+      ]],
+    }
+    local before = pid()
+    begin("hang", 5)
+    nginx:signal("HUP")
+    await_end_of(before)
+    assert.is_table(stand_in:await(function(list)
+      return all(list, 5, "aborted")
+    end))
+    local outcomes = 0
+    for line in nginx:error_log():gmatch("outcome: (%b{})") do
+      local outcome = cjson.decode(line)
+      assert.equal("cancelled", outcome.kind)
+      assert.equal("the worker ends, and with it the wait (closed); raise worker_shutdown_timeout", outcome.message)
+      outcomes = outcomes + 1
+    end
+    assert.equal(5, outcomes)
+    assert_ended_well()
+  end)
+
   for _, behaviour in ipairs { "hang", "hang_after/2000", "drip/20/50", "big/10/330/15" } do
     it("ends cleanly at TERM with calls in flight that " .. behaviour, function()
       start {}

@@ -40,6 +40,24 @@ function nginx.refusal(waits)
   end
 end
 
+-- Why nginx let nobody to the doorbell; of its own lack of connections ngx_lua says no more than "error".
+local function locked_out(err)
+  local advice = err:find "open files" and "; raise worker_rlimit_nofile"
+    or err == "error" and "; raise worker_connections" or ""
+  return "no connection to the transfer's thread (" .. err .. ")" .. advice, "connection"
+end
+
+-- Why nginx, or the thread, ended a wait.
+local function sent_away(err)
+  if ngx.worker.exiting() then
+    return "the worker ends, and with it the wait (" .. err .. "); raise worker_shutdown_timeout"
+  elseif err == "timeout" then
+    return "the transfer's thread did not say in time that the call is over"
+  end
+  return "the transfer's thread ended the wait (" .. err .. "), having no descriptors left; raise "
+    .. "worker_rlimit_nofile", "connection"
+end
+
 local function ring_until_done(job, socket)
   local receive = socket.receiveany or socket.receive
   while true do
@@ -52,11 +70,8 @@ local function ring_until_done(job, socket)
       ngx.sleep(PAUSE_SECONDS)
     else
       local byte, err = receive(socket, 1)
-      if err == "closed" or err == "connection reset by peer" or err == "timeout" then
-        return nil, "the transfer's thread ended the wait, or never came to it, having no descriptors left; raise "
-          .. "worker_rlimit_nofile", "connection"
-      elseif not byte then
-        return nil, "the wait for the transfer ended: " .. err
+      if not byte then
+        return nil, sent_away(err)
       end
     end
   end
@@ -81,13 +96,16 @@ function nginx.wait(job)
   local socket = ngx.socket.tcp()
   socket:settimeouts(CONNECT_SECONDS * 1000, CONNECT_SECONDS * 1000, (seconds + GRACE) * 1000)
   local connected, err = socket:connect("unix:" .. path)
-  if connected then
-    connected, err = socket:send(number .. "\n")
-  end
   if not connected then
-    return nil, "no connection to the transfer's thread (" .. err .. "); raise worker_connections", "connection"
+    return nil, locked_out(err)
   end
-  local done, reason, kind = ring_until_done(job, socket)
+  local sent, failure = socket:send(number .. "\n")
+  local done, reason, kind
+  if sent then
+    done, reason, kind = ring_until_done(job, socket)
+  else
+    reason, kind = sent_away(failure)
+  end
   if not (done and socket:setkeepalive(KEPT_SECONDS * 1000, KEPT)) then
     socket:close()
   end

@@ -13,7 +13,7 @@ $MAIN
 error_log error.log info;
 worker_processes $WORKERS;
 worker_rlimit_nofile $DESCRIPTORS;
-worker_shutdown_timeout 10s;
+worker_shutdown_timeout $SHUTDOWN;
 $TOP
 events { worker_connections $CONNECTIONS; }
 http {
@@ -53,7 +53,8 @@ local function counting(http)
 end
 
 --- options: locations, http (directives of that level), main (of the top level), init_worker (Lua), workers, user,
---- connections and descriptors (of a worker: 8192, 16384), under (words before nginx, such as valgrind's).
+--- connections and descriptors (of a worker: 8192, 16384), shutdown (a worker's time to end: 10s), under (words before
+--- nginx, such as valgrind's).
 function worker.start(options)
   local port
   local running = nginx.start {
@@ -66,6 +67,7 @@ function worker.start(options)
         WORKERS = tostring(options.workers or 1),
         DESCRIPTORS = tostring(options.descriptors or 16384),
         CONNECTIONS = tostring(options.connections or 8192),
+        SHUTDOWN = options.shutdown or "10s",
         TOP = options.main or "",
         BUILD = os.getenv("TRACEROUTE_BUILD") or "build/luajit",
         PORT = tostring(port),
