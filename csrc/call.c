@@ -53,6 +53,7 @@ void tr_plan_cleanup(struct tr_plan *plan) {
   for (unsigned i = 0; plan->bodies && i < plan->requests; i++)
     tr_free(plan->bodies[i]);
   tr_free(plan->bodies);
+  tr_tally_release(plan->tally);
   memset(plan, 0, sizeof *plan);
 }
 
@@ -82,6 +83,7 @@ static void finish(struct request *request, struct tr_piece *piece) {
     tr_outbox_put(&call->source.outbox, piece);
   }
   if (call->done < call->plan.requests) return;
+  tr_tally_close(call->plan.tally);
   if (call->is_short)
     tr_outbox_lose(&call->source.outbox);
   else
@@ -235,6 +237,7 @@ static void launch(struct request *request) {
   struct tr_sink sink = {on_slice, is_full, on_ended, request};
   const char *body = call->plan.bodies[request - call->requests];
   request->attempts++;
+  tr_tally_add(call->plan.tally);
   request->exchange = tr_exchange_new(&call->plan.endpoint, sink);
   if (request->exchange && tr_exchange_start(request->exchange, call->source.reactor, body,
                                              strlen(body), remaining) == 0)
@@ -255,6 +258,7 @@ static void stop_request(struct request *request) {
 static void give_up(struct tr_call *call) {
   for (unsigned i = 0; i < call->next; i++)
     stop_request(&call->requests[i]);
+  tr_tally_close(call->plan.tally);
   if (call->done < call->plan.requests) tr_outbox_lose(&call->source.outbox);
   call->done = call->next = call->plan.requests;
 }
@@ -322,6 +326,7 @@ static void call_free(struct tr_source *source) {
   struct tr_call *call = call_of(source);
   for (unsigned i = 0; call->requests && i < call->next; i++)
     stop_request(&call->requests[i]);
+  tr_tally_close(call->plan.tally);
   tr_source_cleanup(source);
   tr_quota_release(call->quota);
   tr_free(call->requests);

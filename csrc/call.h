@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "source.h"
+#include "tally.h"
 
 /* Filled by whoever starts a call, taken over by tr_call_new: all texts come from tr_realloc. */
 struct tr_plan {
@@ -17,8 +18,9 @@ struct tr_plan {
   unsigned concurrency;
   int retries;
   int quota;
-  double timeout;     /* seconds for the whole call, from tr_call_new on */
-  double try_timeout; /* seconds for one try, then it is tried again; 0: none of its own */
+  double timeout;         /* seconds for the whole call, from tr_call_new on */
+  double try_timeout;     /* seconds for one try, then it is tried again; 0: none of its own */
+  struct tr_tally *tally; /* counts each try that is sent; NULL: nobody wants to know */
 };
 
 void tr_plan_cleanup(struct tr_plan *plan); /* wipes what is secret */

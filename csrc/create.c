@@ -57,13 +57,15 @@ int tr_create_start(lua_State *L, int in_thread) {
   struct tr_job *job = tr_job_new(L, &reader, sizeof(struct create));
   struct create *create = tr_job_self(job);
   if (tr_request_read(L, &create->request, &error) != 0) return tr_job_fail(L, job, &error);
-  const struct tr_plan *plan = &create->request.plan;
+  struct tr_plan *plan = &create->request.plan;
   struct tr_demand *demand = tr_job_demand(job);
   demand->requests = plan->requests;
   demand->tries = (unsigned)plan->retries + 1;
   demand->quota = plan->quota;
   demand->timeout = plan->timeout;
   tr_quota_name(plan->credential, demand->credential, sizeof demand->credential);
+  if (in_thread && !(plan->tally = tr_tally_new())) tr_raise_out_of_memory(L);
+  demand->tally = tr_tally_share(plan->tally);
   create->response.validate = create->request.validate;
   create->response.requests = plan->requests;
   create->response.credential = plan->credential; /* the call keeps it where it is */

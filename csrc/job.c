@@ -12,6 +12,7 @@
 #include "doorbell.h"
 #include "errtable.h"
 #include "keeper.h"
+#include "receipt.h"
 
 #define METATABLE "traceroute.job"
 #define DONE_METATABLE "traceroute.job.done" /* the same, but nothing to be done at __gc */
@@ -94,6 +95,8 @@ static void release(struct tr_job *job) {
   job->lent_fd = -1;
   tr_reactor_release(job->place.reactor);
   job->place.reactor = NULL;
+  tr_tally_release(job->demand.tally);
+  job->demand.tally = NULL;
 }
 
 /* For a cancel from within a step or a cancel of the same job, by on_progress or a finalizer: has
@@ -256,7 +259,7 @@ static int l_step(lua_State *L) {
 
 /* What the call may send at most, for whoever paces calls of several processes: requests, tries
 ** of each, requests allowed in five minutes, a text that is the same for calls with the same
-** credential, and the seconds that the call may take. */
+** credential, the seconds that the call may take, and a receipt for what it sends. */
 static int l_demand(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
@@ -265,7 +268,8 @@ static int l_demand(lua_State *L) {
   lua_pushinteger(L, job->demand.quota);
   lua_pushfstring(L, "traceroute:%s", job->demand.credential);
   lua_pushnumber(L, (lua_Number)job->demand.timeout);
-  return 5;
+  tr_receipt_push(L, job->demand.tally);
+  return 6;
 }
 
 /* Sends the requests of a job that was started in the thread. */

@@ -5,6 +5,7 @@
 #define TR_JOB_H
 
 #include "intake.h"
+#include "tally.h"
 
 /* What a job may send at most, for whoever paces those of several processes. */
 struct tr_demand {
@@ -12,6 +13,7 @@ struct tr_demand {
   int quota;
   double timeout; /* seconds after which the job is over in any case */
   char credential[24];
+  struct tr_tally *tally; /* the job's to release; NULL: none is kept */
 };
 
 struct tr_job;

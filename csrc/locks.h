@@ -12,6 +12,7 @@ enum tr_lock {
   TR_LOCK_LIBCURL,  /* what libcurl has once, whose own lock a fork may leave taken */
   TR_LOCK_QUOTA,    /* the paces */
   TR_LOCK_CHILDREN, /* the list of running children */
+  TR_LOCK_TALLY,    /* what calls have sent */
   TR_LOCKS
 };
 

@@ -9,6 +9,7 @@
 #include "libcurl.h"
 #include "preview.h"
 #include "probe.h"
+#include "receipt.h"
 #include "response.h"
 #include "schema.h"
 #include "version.h"
@@ -68,6 +69,7 @@ int luaopen_traceroute_core(lua_State *L) {
   tr_keeper_register(L);
   tr_job_register(L);
   tr_preview_register(L);
+  tr_receipt_register(L);
   lua_newtable(L);
   tr_set_functions(L, functions);
   tr_job_push_result_metatable(L);

@@ -12,6 +12,26 @@ local worker = require "spec.support.worker"
 local LOCATIONS = [[
   location = /call { content_by_lua_block { require("spec.support.caller").answer() } }
   location = /many { content_by_lua_block { require("spec.support.caller").answer_many() } }
+  location = /left {
+    content_by_lua_block {
+      local caller = require "spec.support.caller"
+      caller.left = require("traceroute").start("account", caller.query())
+    }
+  }
+  location = /drop {
+    content_by_lua_block {
+      require("spec.support.caller").left = nil
+      collectgarbage()
+    }
+  }
+  location = /stepped {
+    content_by_lua_block {
+      local job = require("traceroute").start("account", require("spec.support.caller").query())
+      while not job:step(0) do
+        ngx.sleep(0.005)
+      end
+    }
+  }
 ]]
 
 describe("many calls in one nginx", function()
@@ -219,6 +239,25 @@ describe("many calls in one nginx", function()
       assert.equal("rate_limit", cjson.decode((nginx:get(call("ok")))).kind)
       assert.equal(5, #stand_in:requests())
     end)
+
+    for location, behaviour in pairs { call = "hang", left = "hang", stepped = "ok" } do
+      it("get it back from a call that nobody waits for any more: " .. location, function()
+        start { http = "lua_shared_dict pace 1m; lua_check_client_abort on;" }
+        local asked = nginx:begin(path("/" .. location, behaviour, { dict = "pace", quota = 3, retries = 2 }))
+        assert.is_table(stand_in:await(function(list)
+          return #list == 1
+        end))
+        asked:abort()
+        nginx:get("/drop")
+        local query = { dict = "pace", quota = 3, retries = 0, timeout = 20 }
+        assert.equal(2, cjson.decode((nginx:get(path("/call", "ok", query)))).colos)
+        assert.equal(2, cjson.decode((nginx:get(path("/call", "ok", query)))).colos)
+        local refused = cjson.decode((nginx:get(path("/call", "ok", query))))
+        assert.equal("rate_limit", refused.kind)
+        assert.is_true(refused.retry_after > 200)
+        assert.equal(3, #stand_in:requests())
+      end)
+    end
 
     it("hold back together after a 429", function()
       start { http = "lua_shared_dict pace 1m;" }

@@ -107,7 +107,7 @@ function traceroute.wait(job)
   end
   local result, err, info = job:result()
   if tickets[job] and info then
-    nginx.settle(tickets[job], info, err)
+    nginx.settle(tickets[job], err)
     tickets[job] = nil
   end
   if not done then

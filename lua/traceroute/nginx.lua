@@ -25,6 +25,8 @@ local GRACE = 10
 local CONNECT_SECONDS = 5
 -- Connections to the doorbell that are kept for the next jobs, and for how long.
 local KEPT, KEPT_SECONDS = 64, 10
+-- Between two looks at calls that hold a shared quota: who waited for one may have gone away.
+local LOOK_SECONDS = 1
 -- Between two runs of decoding; 0 would not let nginx look at its sockets.
 local PAUSE_SECONDS = 0.001
 
@@ -112,8 +114,36 @@ function nginx.wait(job)
   return done, reason, kind
 end
 
+-- The tickets that are to be settled.
+local open = {}
+local is_looking = false
+
+local settle_ended
+
+-- If nginx gives no timer now, the next call asks again.
+local function look_later()
+  is_looking = is_looking or next(open) ~= nil and ngx.timer.at(LOOK_SECONDS, settle_ended)
+end
+
+-- Gives back what a call did not send, once it has ended.
+local function settle(ticket)
+  local sent = ticket.receipt()
+  if sent and open[ticket] then
+    open[ticket] = nil
+    shared_pace.settle(ticket.dict, ticket.taken, sent, ngx.now())
+  end
+end
+
+settle_ended = function()
+  is_looking = false
+  for ticket in pairs(open) do
+    settle(ticket)
+  end
+  look_later()
+end
+
 local function send_paced(job, dict)
-  local requests, tries, quota, name, seconds = job:demand()
+  local requests, tries, quota, name, seconds, receipt = job:demand()
   local wanted = quota == 0 and requests or math.min(requests * tries, math.max(quota, requests))
   local finish, cannot_wait = ngx.now() + seconds, nginx.refusal(true)
   while true do
@@ -123,7 +153,10 @@ local function send_paced(job, dict)
       return nil, { kind = "invalid_request", path = "shared_dict", message = err }
     elseif wait == 0 then
       job:send()
-      return { dict = dict, name = name, taken = taken }
+      local ticket = { dict = dict, name = name, taken = taken, receipt = receipt }
+      open[ticket] = true
+      look_later()
+      return ticket
     elseif wait == math.huge then
       return nil, {
         kind = "invalid_request",
@@ -162,19 +195,15 @@ function nginx.send(job, shared_dict)
   return send_paced(job, dict)
 end
 
---- After the call: what was taken from the shared quota and not sent is given back.
+--- After the call: what was taken from the shared quota and not sent is given back at once. That of calls which nobody
+--- waits for, or whose client went away, is given back within some seconds of their end.
 ---@param ticket table from nginx.send
----@param info traceroute.Info
 ---@param err? traceroute.Error
-function nginx.settle(ticket, info, err)
+function nginx.settle(ticket, err)
   if not ticket.dict then
     return
   end
-  local sent = 0
-  for i = 1, #info do
-    sent = sent + (info[i].attempts or 0)
-  end
-  shared_pace.settle(ticket.dict, ticket.taken, sent, ngx.now())
+  settle(ticket)
   -- What the process's own pace refused is no word of the service.
   if err and err.status == 429 and err.retry_after then
     shared_pace.hold(ticket.dict, ticket.name, err.retry_after, ngx.now())
