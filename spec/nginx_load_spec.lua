@@ -12,6 +12,36 @@ local worker = require "spec.support.worker"
 local LOCATIONS = [[
   location = /call { content_by_lua_block { require("spec.support.caller").answer() } }
   location = /many { content_by_lua_block { require("spec.support.caller").answer_many() } }
+  location = /nearly {
+    content_by_lua_block {
+      for _, key in ipairs(ngx.shared.pace:get_keys()) do
+        if key:find ":hold$" then
+          ngx.shared.pace:set(key, ngx.now() + 0.0005)
+        end
+      end
+      require("spec.support.caller").answer()
+    }
+  }
+  location = /turns {
+    content_by_lua_block {
+      local caller = require "spec.support.caller"
+      local targets, opts = caller.query()
+      -- Turns of the worker's loop since the first colo was taken in.
+      local turns, counts, outcome = 0, false, nil
+      opts.on_progress = function()
+        counts = true
+      end
+      ngx.thread.spawn(function()
+        outcome = caller.call(targets, opts)
+      end)
+      repeat
+        ngx.sleep(0.001)
+        turns = turns + (counts and 1 or 0)
+      until outcome
+      outcome.turns = turns
+      ngx.print(require("cjson").encode(outcome))
+    }
+  }
   location = /left {
     content_by_lua_block {
       local caller = require "spec.support.caller"
@@ -101,6 +131,18 @@ describe("many calls in one nginx", function()
     assert.equal(targets, outcome.targets)
     assert.equal(3300, outcome.colos)
     assert.is_true(during > 0)
+  end)
+
+  it("takes a response of 17 MB in by slices, between which the worker's loop turns", function()
+    start {}
+    local targets = {}
+    for i = 1, 10 do
+      targets[i] = "t" .. i
+    end
+    local outcome = cjson.decode((nginx:get(path("/turns", "big/10/330/15", { targets = table.concat(targets, ",") }),
+      60)))
+    assert.equal(3300, outcome.colos)
+    assert.is_true(outcome.turns > 30, outcome.turns)
   end)
 
   it("says what to raise when nginx has no connections left", function()
@@ -288,6 +330,12 @@ describe("many calls in one nginx", function()
       local requests = stand_in:requests()
       assert.equal(2, #requests)
       assert.is_true(requests[2].time - requests[1].time > 0.9)
+    end)
+
+    it("wait for less than what nginx can sleep, too", function()
+      start { http = "lua_shared_dict pace 1m;" }
+      assert.equal(1, cjson.decode((nginx:get(call("ratelimited/1")))).retry_after)
+      assert.equal(2, cjson.decode((nginx:get(path("/nearly", "ok", { dict = "pace", quota = 0 })))).colos)
     end)
 
     it("say so when a call is more than the quota ever gives", function()

@@ -27,7 +27,8 @@ local CONNECT_SECONDS = 5
 local KEPT, KEPT_SECONDS = 64, 10
 -- Between two looks at calls that hold a shared quota: who waited for one may have gone away.
 local LOOK_SECONDS = 1
--- Between two runs of decoding; 0 would not let nginx look at its sockets.
+-- Between two runs of decoding, and the least of any sleep: with less nginx looks neither at its sockets nor at its
+-- clock.
 local PAUSE_SECONDS = 0.001
 
 --- Why a job cannot be started or waited for in the running phase; nil if it can.
@@ -171,7 +172,7 @@ local function send_paced(job, dict)
           .. "wait retry_after seconds, or raise timeout",
       }
     end
-    ngx.sleep(wait)
+    ngx.sleep(math.max(wait, PAUSE_SECONDS))
   end
 end
 
