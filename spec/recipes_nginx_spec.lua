@@ -84,47 +84,77 @@ describe("the README's metrics from nginx", function()
 end)
 
 describe("the README's location in nginx", function()
-  local running
+  local running, port
 
-  setup(function()
+  -- With that behaviour of the service behind it.
+  local function start(behaviour)
     local stand_in = server.get()
     stand_in:reset()
     host.setenv("CLOUDFLARE_API_TOKEN", TOKEN)
     host.setenv("CLOUDFLARE_ACCOUNT_ID", stand_in.account)
-    host.setenv("CLOUDFLARE_BASE_URL", stand_in:url("ok", "http", "127.0.0.1"))
+    host.setenv("CLOUDFLARE_BASE_URL", stand_in:url(behaviour, "http", "127.0.0.1"))
     local block = readme.block("nginx", "location = /traceroute")
-    local http, locations = block:match("\nhttp {(.-)\n  server {.-\n(    location .*)\n  }\n}$")
+    local environment, http = block:match("(env .-)\nworker_rlimit_nofile.-\nhttp {\n(.*)\n}$")
+    port = server.free_port()
     local count
-    locations, count = locations:gsub("allow 10%.0%.0%.0/8;", "allow 127.0.0.1;")
+    http, count = http:gsub("listen 8080;", ("listen %d;"):format(port))
     assert.equal(1, count)
     running = worker.start {
-      main = block:match("(env .-)\nworker_rlimit_nofile") .. "\nenv CLOUDFLARE_BASE_URL;",
+      main = environment .. "\nenv CLOUDFLARE_BASE_URL;",
       http = http,
-      locations = locations,
+      locations = "",
       workers = 2,
     }
-  end)
+  end
 
-  teardown(function()
+  after_each(function()
     if running then
       running:stop()
     end
+    running = nil
     host.clean_environment()
   end)
 
+  local function ask(query, from)
+    local url = ("http://127.0.0.1:%d/traceroute%s"):format(port, query)
+    local said = host.run(("curl -s -m 20 --interface %s -w ' %%{http_code}' %s"):format(
+      from or "127.0.0.1", host.quote(url)))
+    local body, status = said:match("^(.*) (%d+)$")
+    return body, tonumber(status)
+  end
+
   it("answers with the traces of a target", function()
-    local body, status = running:get("/traceroute?target=www.example.com")
+    start "ok"
+    local body, status = ask "?target=www.example.com"
     assert.equal(200, status)
     local result = cjson.decode(body)
     assert.equal("www.example.com", result.target)
     assert.equal("fra01", result.colos[1].colo.name)
     assert.equal(6, #result.colos[2].hops)
+    assert.is_nil(result.error)
   end)
 
   it("says what is wrong with a target", function()
-    local body, status = running:get("/traceroute?target=http://www.example.com/")
+    start "ok"
+    local body, status = ask "?target=http://www.example.com/"
     assert.equal(400, status)
     assert.equal("invalid_request", cjson.decode(body).kind)
-    assert.equal(400, select(2, running:get("/traceroute")))
+    assert.equal(400, select(2, ask ""))
+  end)
+
+  it("says what is missing in an answer", function()
+    start "wrong/result.1.colos.1.hops.1.packets_sent/string"
+    local body, status = ask "?target=www.example.com"
+    assert.equal(200, status)
+    local result = cjson.decode(body)
+    assert.equal("fra01", result.colos[1].colo.name)
+    assert.equal("invalid_response", result.kind)
+    assert.is_string(result.error)
+  end)
+
+  it("answers nobody who may not ask", function()
+    start "ok"
+    assert.equal(403, select(2, ask("?target=www.example.com", "127.0.0.2")))
+    assert.same({}, server.get():requests())
   end)
 end)
