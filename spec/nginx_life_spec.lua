@@ -286,6 +286,23 @@ describe("what ends in nginx", function()
     assert.is_true(after <= before)
   end)
 
+  it("leaves every signal to nginx's own thread", function()
+    start {}
+    assert.equal(2, cjson.decode((nginx:get(path("/call", "ok")))).colos)
+    local number, threads = pid(), 0
+    for task in host.run(("ls /proc/%d/task"):format(number)):gmatch("%d+") do
+      local blocked = host.read(("/proc/%d/task/%s/status"):format(number, task)):match("\nSigBlk:%s*(%x+)")
+      if tonumber(task) == number then
+        assert.equal(("0"):rep(16), blocked)
+      else
+        -- Of the first 31, all but SIGKILL and SIGSTOP; the next is libc's own.
+        assert.matches("[7f]ffbfeff$", blocked)
+        threads = threads + 1
+      end
+    end
+    assert.is_true(threads >= 1)
+  end)
+
   it("leaves no file behind", function()
     local directory = host.private_directory("traceroute-tmpdir")
     host.run("chmod 1777 " .. host.quote(directory))

@@ -80,6 +80,21 @@ local LOCATIONS = [[
     }
   }
 
+  location = /globals {
+    content_by_lua_block {
+      local outcome = require("spec.support.caller").outcome()
+      local traceroute = require "traceroute"
+      local _ = traceroute.hops, traceroute.analysis, traceroute.report, traceroute.json, traceroute.VERSION
+      local before, added = package.loaded["globals before"], {}
+      -- A request's own, and the worker's.
+      for _, environment in ipairs { _G, getmetatable(_G).__index } do
+        for name in pairs(environment) do
+          added[#added + 1] = not before[name] and name or nil
+        end
+      end
+      ngx.print(table.concat(added, " "), "|", outcome)
+    }
+  }
   location = /set {
     set_by_lua_block $set { return require("spec.support.caller").outcome() }
     content_by_lua_block { ngx.print(ngx.var.set) }
@@ -118,6 +133,11 @@ local LOCATIONS = [[
 local HTTP = [[
   lua_shared_dict outcomes 1m;
   init_by_lua_block {
+    local globals = {}
+    for name in pairs(_G) do
+      globals[name] = true
+    end
+    package.loaded["globals before"] = globals
     local result, err = require("traceroute").create("account", "one.example", { token = "secret" })
     ngx.shared.outcomes:set("init", require("cjson").encode { result = result, kind = err.kind, message = err.message })
   }
@@ -254,6 +274,12 @@ describe("inside nginx", function()
     local body, status = asked:finish()
     assert.equal("1", body)
     assert.equal(200, status)
+  end)
+
+  it("makes no global", function()
+    local added, outcome = nginx:get(path("/globals", "ok")):match("^(.-)|(.*)$")
+    assert.equal("", added)
+    assert.equal(2, cjson.decode(outcome).colos)
   end)
 
   it("runs jobs that were started before", function()

@@ -115,10 +115,13 @@ function Asked:abort()
   self.pipe:close()
 end
 
---- Begins a GET, in a process of its own; `seconds` (20) bounds it.
+--- Begins a GET, in a process of its own; `seconds` (20) bounds it. A path with a range, "[1-250]", stands for that
+--- many (at most 300), side by side: all their bodies and statuses but the last status are the body then.
 function Worker:begin(path, seconds)
-  local pipe = io.popen(("echo $$; exec curl -s -m %s -w ' %%{http_code}' %s"):format(
-    tostring(seconds or 20), host.quote(self:url(path))))
+  local many = path:find "%[%d+%-%d+%]"
+    and "--no-progress-meter --parallel --parallel-immediate --parallel-max 300" or ""
+  local pipe = io.popen(("echo $$; exec curl -s -m %s %s -w ' %%{http_code}' %s"):format(
+    tostring(seconds or 20), many, host.quote(self:url(path))))
   return setmetatable({ pid = pipe:read("*l"), pipe = pipe }, Asked)
 end
 
