@@ -27,7 +27,7 @@ local function call_until_stopped(_, targets, opts)
   shared:incr("flying", 1, 0)
   while not shared:get("stop") do
     local _, err = traceroute.create("account", targets, opts)
-    if err and err.kind ~= "invalid_response" then
+    if err then
       ngx.log(ngx.ERR, "the load failed: ", tostring(err))
       break
     end
