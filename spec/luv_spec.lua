@@ -72,6 +72,40 @@ describe("traceroutes in a luv loop", function()
     assert.same({}, stand_in:requests())
   end)
 
+  it("are tallied to their end, whatever becomes of the job", function()
+    local function begin(behaviour, more)
+      local job = assert(core.start_in_thread(stand_in.account, "a.example", options(behaviour, more)))
+      local receipt = select(6, job:demand())
+      assert.is_nil(receipt())
+      job:send()
+      return job, receipt
+    end
+    local job, receipt = begin(("retry/2/503/ms:10/%s"):format(stand_in:key()))
+    while not job:step(10) do
+    end
+    assert.equal(3, receipt())
+    job, receipt = begin "hang"
+    assert.is_table(stand_in:await(function(list)
+      return #list == 4
+    end))
+    assert.is_nil(receipt())
+    job:cancel()
+    assert.equal(1, receipt())
+    job, receipt = begin "hang"
+    assert.is_table(stand_in:await(function(list)
+      return #list == 5
+    end))
+    assert.is_false((job:step(0)))
+    job = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    assert.is_table(stand_in:await(function(list)
+      return list[5].aborted
+    end))
+    assert.equal(1, receipt())
+    assert.is_false(getmetatable(receipt))
+  end)
+
   it("return an error at once for what cannot be sent, and never call back", function()
     local job, err = traceroute.create(stand_in.account, "a.example", options("ok", { timeout = -1 }), error)
     uv.run()
