@@ -33,7 +33,7 @@ describe("the memory of a worker", function()
     local logs = host.private_directory("traceroute-valgrind")
     local nginx = worker.start {
       under = VALGRIND:format(logs),
-      http = "lua_check_client_abort on;",
+      http = "lua_check_client_abort on; lua_shared_dict pace 1m;",
       locations = [[
         location = /many { content_by_lua_block { require("spec.support.caller").answer_many() } }
       ]],
@@ -45,7 +45,7 @@ describe("the memory of a worker", function()
     end)
     local pid = tonumber((nginx:get("/pid")))
     local function many(behaviour)
-      return worker.path("/many", { base = stand_in:url(behaviour), ca = stand_in.ca_file, n = 20 })
+      return worker.path("/many", { base = stand_in:url(behaviour), ca = stand_in.ca_file, n = 20, dict = "pace" })
     end
     for _ = 1, 5 do
       stand_in:reset()
