@@ -469,7 +469,7 @@ describe("a job", function()
 
   -- In a process of its own: a fault here is a crash, and where there is little, all of it can be collected again and
   -- again. The object is let go in on_progress, and collected by what the step does after that: by 5.1 and 5.2 before
-  -- on_progress is seen to be over.
+  -- on_progress is seen to be over. There is more to come than the collector lets pass.
   it("is cancelled in mid-step by a finalizer, which can neither step nor close it", function()
     local output, status = host.run(("LUA_INIT= LUA_INIT_5_2= LUA_INIT_5_3= LUA_INIT_5_4= %s -e %s 2>&1"):format(
       host.checked_interpreter(), host.quote(([[
@@ -492,7 +492,7 @@ describe("a job", function()
           say(job:step(1))
         end
         local targets = {}
-        for i = 1, 45 do
+        for i = 1, 250 do
           targets[i] = "192.0.2." .. i
         end
         job = traceroute.start(%q, targets, { base_url = %q, token = "t", concurrency = 1, retries = 0,
@@ -520,7 +520,7 @@ true	cancelled	cancelled
 true	true
 ]]), output)
     assert.equal(0, status)
-    assert.is_true(#stand_in:requests() < 5)
+    assert.is_true(#stand_in:requests() < 25)
   end)
 
   describe("interrupted", function()
