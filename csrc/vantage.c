@@ -2,6 +2,7 @@
 #include "vantage.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 #define LOCATION_VARIABLE "MTR_PACKET" /* as mtr itself has it */
 #define OUT_MAX ((size_t)256 * 1024)   /* bytes of commands that wait for the pipe */
 #define FLUSH_SECONDS 0.002            /* until a full pipe is tried again */
+#define ANSWERS_MAX 262144             /* bytes: more than the answers to all that can be out */
+#define READ_BYTES 16384
 #define COMPLAINT_MAX 200
 #define OWN_DESCRIPTORS 24 /* what it has open besides; a TCP probe takes one while it is out */
 #define GREETING INT32_MAX /* a token that no probe has */
@@ -230,14 +233,16 @@ static void take_bytes(struct tr_vantage *v, const char *bytes, size_t length) {
   }
 }
 
+/* All that is there, so that what waited for us in the pipe is known before anybody looks which
+** probes are overdue: a caller may have stepped long after they were answered. */
 static void on_answers(void *arg) {
   struct tr_vantage *v = arg;
-  char bytes[16384];
-  ssize_t got = read(v->child.from, bytes, sizeof bytes);
-  if (got > 0) {
-    take_bytes(v, bytes, (size_t)got);
-  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-    bury(v);
+  char bytes[READ_BYTES];
+  for (int i = 0; i < ANSWERS_MAX / READ_BYTES && v->child.pid; i++) {
+    ssize_t got = read(v->child.from, bytes, sizeof bytes);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) bury(v);
+    if (got > 0) take_bytes(v, bytes, (size_t)got);
+    if (got < READ_BYTES) return;
   }
 }
 
@@ -315,6 +320,8 @@ static int start_child(struct tr_vantage *v) {
   int status = tr_child_start(&v->child, program && *program ? program : PROGRAM,
                               TR_VANTAGE_IN_FLIGHT + OWN_DESCRIPTORS);
   if (status != 0) return status;
+  /* While it cannot write it sees nothing of what arrives, and takes it for late. */
+  (void)fcntl(v->child.from, F_SETPIPE_SZ, ANSWERS_MAX);
   free_all_slots(v);
   v->from.fd = v->child.from;
   v->complaints.fd = v->child.complaints;
