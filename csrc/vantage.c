@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,7 +350,14 @@ static void describe_start(int status, struct tr_error *error) {
                  "mtr-packet cannot be started: %s", strerror(status));
 }
 
+/* Whether it has ended and nobody has looked since. */
+static int has_ended(const struct tr_vantage *v) {
+  struct pollfd from = {.fd = v->child.from};
+  return v->child.pid && poll(&from, 1, 0) > 0;
+}
+
 int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct tr_error *error) {
+  if (has_ended(v)) bury(v);
   int status = v->child.pid ? 0 : start_child(v);
   if (status == ENOMEM) return 1;
   if (status != 0) {

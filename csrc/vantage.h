@@ -13,9 +13,9 @@
 
 struct tr_vantage;
 
-/* Somebody who sends probes. The functions are called from runs of the reactor. `ready`: the child
-** has begun to listen, for those who joined before it did. `died`: the child is gone, nothing that
-** was out will be answered; the user was taken off. */
+/* Somebody who sends probes. The functions are called from runs of the reactor, `died` also from
+** another's joining. `ready`: the child has begun to listen, for those who joined before it did.
+** `died`: the child is gone, nothing that was out will be answered; the user was taken off. */
 struct tr_vantage_user {
   void (*ready)(void *arg);
   void (*answer)(void *arg, uint32_t token, const struct tr_reply *reply);
@@ -27,7 +27,7 @@ struct tr_vantage_user {
 /* The reactor's own; NULL: out of memory. */
 struct tr_vantage *tr_vantage_get(struct tr_reactor *r);
 
-/* Starts the child if there is none. 0, 1: out of memory, or -1 with *error set (not installed, no
+/* Starts the child if there is none, or none any more. 0, 1: out of memory, or -1 with *error set (not installed, no
 ** descriptors, …). */
 int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct tr_error *error);
 

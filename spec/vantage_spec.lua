@@ -80,4 +80,46 @@ describe("the child that probes", function()
       print "fine"
     ]]):format(held, let), "env MTR_PACKET=" .. program)
   end)
+
+  local KILLED = [[
+    local QUICK = { rate = 1000, resolve = false, asn = false }
+    local function kill_child()
+      local running = children()
+      assert(#running == 1, #running)
+      os.execute("kill -KILL " .. running[1].pid)
+      repeat until not children()[1] or children()[1].state:find "Z"
+      return running[1].pid
+    end
+  ]]
+
+  it("is another where it ended while nobody needed it", function()
+    ends_well(KILLED .. [[
+      assert(traceroute.probe("127.0.0.1", QUICK))
+      local before = descriptors()
+      for _ = 1, 3 do
+        local dead = kill_child()
+        local result, err = traceroute.probe("127.0.0.1", QUICK)
+        assert(result and not err, tostring(err))
+        assert(#children() == 1 and children()[1].pid ~= dead and descriptors() == before)
+      end
+      print "fine"
+    ]])
+  end)
+
+  it("is another for who comes after its death in the middle of a trace, which is that trace's loss", function()
+    ends_well(KILLED .. [[
+      local done = 0
+      local first = assert(traceroute.survey({ "127.0.0.1", "127.0.0.2" }, { rate = 0.02, packets_per_ttl = 1,
+        resolve = false, asn = false, on_progress = function() done = done + 1 end }))
+      repeat first:step(0.01) until done == 1
+      kill_child()
+      local result, err = traceroute.probe("127.0.0.3", QUICK)
+      assert(result and not err, tostring(err))
+      result, err = finish(first)
+      assert(err.kind == "connection" and err.message:find("signal 9", 1, true), tostring(err))
+      assert(#result == 1 and err.targets[1] == "127.0.0.2")
+      assert(#children() == 1)
+      print "fine"
+    ]])
+  end)
 end)
