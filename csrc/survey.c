@@ -244,14 +244,14 @@ static void collect(struct survey *survey) {
 }
 
 static void send_what_may_go(struct survey *survey) {
-  static const struct tr_reply exhausted = {.answer = TR_ANSWER_EXHAUSTED};
   const struct tr_trace_options *options = &survey->plan.trace;
   struct tr_probe probe;
   double now = tr_clock(), wait;
   while (tr_trace_next(survey->trace, now, &probe, &wait)) {
+    struct tr_reply unsent = {.answer = TR_ANSWER_EXHAUSTED};
     if (tr_vantage_send(survey->vantage, &survey->user, &probe, options->protocol,
-                        options->wait_time) != 0)
-      tr_trace_reply(survey->trace, probe.token, &exhausted, now);
+                        options->wait_time, &unsent.answer) != 0)
+      tr_trace_reply(survey->trace, probe.token, &unsent, now);
   }
   if (wait < HUGE_VAL) tr_timer_set(survey->source.reactor, &survey->turn, now + wait);
 }

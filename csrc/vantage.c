@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "buffer.h"
 #include "child.h"
+#include "route.h"
 
 #define PROGRAM "mtr-packet"
 #define LOCATION_VARIABLE "MTR_PACKET" /* as mtr itself has it */
@@ -30,6 +31,7 @@
 struct slot {
   struct tr_vantage_user *user; /* NULL: nobody waits for it any more, or it is free */
   uint32_t token;               /* the user's */
+  struct tr_address to;
   uint32_t uses;
   int is_out;
   int next_free;
@@ -183,14 +185,17 @@ static void dismiss(void *arg) {
 
 /* ---- what it says ---- */
 
-static void deliver(struct tr_vantage *v, const struct tr_line_value *value) {
+/* A refusal does not say its reason, but a route may have gone since the first probe. */
+static void deliver(struct tr_vantage *v, struct tr_line_value *value, int is_refused) {
   int i = (int)(value->token % TR_VANTAGE_IN_FLIGHT);
   struct slot *slot = &v->slots[i];
   if (!slot->is_out || pipe_token(v, i) != value->token) return;
   struct tr_vantage_user *user = slot->user;
   uint32_t token = slot->token;
   free_slot(v, i);
-  if (user) user->answer(user->arg, token, &value->reply);
+  if (!user) return;
+  if (is_refused) value->reply.answer = tr_route_look(&slot->to, TR_ANSWER_REFUSED);
+  user->answer(user->arg, token, &value->reply);
 }
 
 /* None of them joins or leaves at once. */
@@ -210,11 +215,8 @@ static void take_line(struct tr_vantage *v) {
     v->is_known = 1;
     tr_timer_stop(&v->patience);
     tell_ready(v);
-  } else if (line == TR_LINE_PROBE) {
-    deliver(v, &value);
-  } else if (line == TR_LINE_REFUSED) {
-    value.reply.answer = TR_ANSWER_REFUSED;
-    deliver(v, &value);
+  } else if (line == TR_LINE_PROBE || line == TR_LINE_REFUSED) {
+    deliver(v, &value, line == TR_LINE_REFUSED);
   }
 }
 
@@ -268,13 +270,18 @@ static void flush(void *arg) {
 }
 
 int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
-                    const struct tr_probe *probe, enum tr_protocol protocol, double wait_time) {
+                    const struct tr_probe *probe, enum tr_protocol protocol, double wait_time,
+                    enum tr_answer *answer) {
   static const char *const names[] = {"icmp", "udp", "tcp"};
   char address[64], line[256];
   double now = tr_clock();
   if (v->first_free < 0) free_overdue(v, now);
   int i = v->first_free;
+  *answer = TR_ANSWER_EXHAUSTED;
   if (!v->is_known || i < 0) return -1;
+  /* mtr-packet 0.95 falls over an unreachable route. Every target is first probed with this TTL. */
+  if (probe->ttl == 1) *answer = tr_route_look(probe->to, *answer);
+  if (*answer != TR_ANSWER_EXHAUSTED) return -1;
   struct slot *slot = &v->slots[i];
   slot->uses++;
   tr_address_write(probe->to, address, sizeof address);
@@ -292,6 +299,7 @@ int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
   v->first_free = slot->next_free;
   slot->user = user;
   slot->token = probe->token;
+  slot->to = *probe->to;
   slot->is_out = 1;
   slot->until = now + ceil(wait_time) + TR_TRACE_GRACE;
   if (slot->until < v->overdue_at) v->overdue_at = slot->until;

@@ -37,9 +37,11 @@ int tr_vantage_is_ready(const struct tr_vantage *v);
 /* No more callbacks; what the user has out is forgotten. Idempotent. */
 void tr_vantage_leave(struct tr_vantage *v, struct tr_vantage_user *user);
 
-/* Sends a probe; its answer comes by its token, or never, if it cannot be read. 0, or -1: as many
-** are out as can be, or it is not ready. */
+/* Sends a probe; its answer comes by its token, or never, if it cannot be read. 0, or -1: it was not
+** sent, and *answer says what became of it. TR_ANSWER_EXHAUSTED: as many are out as can be, or the
+** child is not ready; TR_ANSWER_NO_ROUTE and TR_ANSWER_UNSENDABLE: as tr_route_look has them. */
 int tr_vantage_send(struct tr_vantage *v, struct tr_vantage_user *user,
-                    const struct tr_probe *probe, enum tr_protocol protocol, double wait_time);
+                    const struct tr_probe *probe, enum tr_protocol protocol, double wait_time,
+                    enum tr_answer *answer);
 
 #endif

@@ -68,6 +68,7 @@ build = {
         "csrc/response.c",
         "csrc/result.c",
         "csrc/retry.c",
+        "csrc/route.c",
         "csrc/schema.c",
         "csrc/scrub.c",
         "csrc/sightings.c",

@@ -2,6 +2,7 @@
 -- needs it.
 
 local host = require "spec.support.host"
+local lab = require "spec.support.lab"
 local prober = require "spec.support.prober"
 
 local available, why = prober.available()
@@ -121,5 +122,81 @@ describe("the child that probes", function()
       assert(#children() == 1)
       print "fine"
     ]])
+  end)
+
+  describe("where there is no route", function()
+    -- Words that run a command in a network of nothing but its own loopback, after some others there.
+    local function alone(first)
+      return "unshare --net sh -c " .. host.quote("ip link set lo up && " .. first .. ' && exec "$@"') .. " sh"
+    end
+
+    local allowed, refusal = lab.available()
+    if not allowed then
+      it("is not asked", function()
+        pending(refusal)
+      end)
+      return
+    end
+
+    local NO_ROUTE = [[
+      local function assert_no_route(entry, ttl)
+        local colo = entry.colos[1]
+        local node = colo.hops[ttl].nodes[1]
+        assert(#colo.hops == ttl and #colo.hops[ttl].nodes == 1, entry.target)
+        assert(node.ip == "" and #node.labels == 1 and node.labels[1] == "no-route", entry.target)
+        assert(colo.target_summary.packet_count == 0 and colo.hops[ttl].packets_lost == 0)
+      end
+    ]]
+
+    -- 0.95 dies of an unreachable route, and of the others says no more than that it does not understand.
+    it("is not asked, and other targets do not suffer", function()
+      for _, kind in ipairs { "icmp", "udp", "tcp" } do
+        ends_well(NO_ROUTE .. ([[
+          local targets = { "192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "2a00::1" }
+          for i = 1, 10 do
+            targets[#targets + 1] = "127.0.0." .. i
+          end
+          local result, err = traceroute.probe(targets, { packet_type = %q, resolve = false, asn = false })
+          assert(not err, tostring(err))
+          for i = 1, 5 do
+            assert_no_route(result[i], 1)
+          end
+          for i = 6, 15 do
+            assert(result[i].colos[1].target_summary.packet_count == 3, result[i].target)
+          end
+          assert(#children() == 1)
+          print "fine"
+        ]]):format(kind), alone("ip route add unreachable 192.0.2.0/24 && ip route add throw 203.0.113.0/24 && "
+          .. "ip route add unreachable 2001:db8::/32"))
+      end
+    end)
+
+    it("says at once what may not be sent", function()
+      ends_well([[
+        local targets = { "127.0.0.1", "192.0.2.1", "198.51.100.1", "fe80::1", "127.0.0.2" }
+        local result, err = traceroute.probe(targets, { resolve = false, asn = false })
+        assert(err.kind == "connection" and err.message:find("192.0.2.1 could not be probed to the end", 1, true))
+        assert(table.concat(err.targets, " ") == "192.0.2.1 198.51.100.1 fe80::1")
+        assert(#result == 2)
+        print "fine"
+      ]], alone("ip route add prohibit 192.0.2.0/24 && ip route add blackhole 198.51.100.0/24"))
+    end)
+
+    it("any more is not asked again", function()
+      local forgetful = child:file([[#!/bin/sh
+        while read token command family address rest; do
+          case "$command $rest" in
+            check-support*) echo "$token feature-support support ok" ;;
+            *"ttl 1 "*) echo "$token ttl-expired ip-4 192.0.2.1 round-trip-time 1000" ;;
+            *) ip route del 198.51.100.0/24 2>/dev/null; echo "$token invalid-argument" ;;
+          esac
+        done]], "755")
+      ends_well(NO_ROUTE .. [[
+        local result, err = traceroute.probe("198.51.100.1", { resolve = false, asn = false })
+        assert(not err, tostring(err))
+        assert_no_route(result[1], 2)
+        print "fine"
+      ]], alone("ip route add 198.51.100.0/24 dev lo") .. " env MTR_PACKET=" .. forgetful)
+    end)
   end)
 end)
