@@ -194,6 +194,13 @@ void tr_sightings_take(lua_State *L, int state, struct tr_sightings *s, struct t
 
 /* ---- the end ---- */
 
+/* Its path tells it from the permission that mtr-packet needs. */
+static void set_forbidden(struct tr_error *error, const char *target) {
+  tr_error_set(error, TR_PERMISSION,
+               "%s lies in a network that may not be probed; see allow and deny", target);
+  snprintf(error->path, sizeof error->path, "targets");
+}
+
 /* Pushes what is wrong: the survey's own error, or what the first lost target suffers from; nil for
 ** nothing. */
 static void push_error(lua_State *L, const struct tr_sightings *s, const char *target,
@@ -206,8 +213,7 @@ static void push_error(lua_State *L, const struct tr_sightings *s, const char *t
   if (error.kind == TR_NONE && why)
     tr_error_set(&error, TR_NOT_FOUND, "%s cannot be resolved: %s", target, why);
   else if (error.kind == TR_NONE && is_forbidden)
-    tr_error_set(&error, TR_PERMISSION,
-                 "%s lies in a network that may not be probed; see allow and deny", target);
+    set_forbidden(&error, target);
   else if (error.kind == TR_NONE)
     tr_error_set(&error, TR_CONNECTION,
                  "%s could not be probed to the end: this machine cannot send such packets to it; "

@@ -311,6 +311,20 @@ describe("a colo's allowed networks", function()
   end)
 end)
 
+-- What the colo lacks is no refusal: the client may try another.
+it("a colo without mtr-packet says that it cannot probe, and its operator reads why", function()
+  for _, program in ipairs { "/nonexistent", "/bin/false" } do
+    local here = colo.start { config = config(OPEN), top = ("env MTR_PACKET=%s;"):format(program) }
+    local result, err, info = create(here, "127.0.0.1")
+    local log = here:error_log()
+    here:stop()
+    assert.is_nil(err)
+    assert.equal("Could not gather traceroute data: Code 4", result[1].colos[1].error)
+    assert.equal("127.0.0.1 from ams01: could not be probed", info[1].messages[1].message)
+    assert.matches("traceroute: 127%.0%.0%.1 from here: permission: mtr%-packet [^\n]*mtr%-tiny", log)
+  end
+end)
+
 describe("a colo's limits", function()
   it("end a call in time, with what is there", function()
     local silent = uv.new_udp()

@@ -18,6 +18,7 @@ describe("the networks that may be probed", function()
     local result, err = probe({ "127.0.0.1" }, { allow = {} })
     assert.is_nil(result)
     assert.equal("permission", err.kind)
+    assert.equal("targets", err.path)
     assert.equal("127.0.0.1 lies in a network that may not be probed; see allow and deny", err.message)
     result, err = probe({ "127.0.0.1", "localhost", "::ffff:10.0.0.1", "127.0.1.1" },
       { allow = { "127.0.0.0/24" } })

@@ -14,6 +14,7 @@ local TEXT = [[
 $MAIN
 error_log error.log notice;
 worker_processes $WORKERS;
+$TOP
 events { worker_connections 1024; }
 http {
 $TEMP
@@ -39,9 +40,9 @@ $LOCATIONS
 }
 ]]
 
---- options: config (Lua text of colo.new's argument), http and locations (further directives), workers, build (where
---- LuaJIT's core is), and for the lab under (words before nginx), address and port. Nil and what nginx said when it
---- does not start.
+--- options: config (Lua text of colo.new's argument), top, http and locations (further directives), workers, build
+--- (where LuaJIT's core is), and for the lab under (words before nginx), address and port. Nil and what nginx said when
+--- it does not start.
 function colo.try(options)
   local here = {}
   local running, why = nginx.try {
@@ -53,6 +54,7 @@ function colo.try(options)
       return nginx.fill(TEXT, {
         WORKERS = tostring(options.workers or 1),
         BUILD = options.build or os.getenv("TRACEROUTE_BUILD") or "build/luajit",
+        TOP = options.top or "",
         HTTP = options.http or "",
         COVERAGE = nginx.coverage(),
         CONFIG = options.config,

@@ -31,7 +31,13 @@ local OF_NEIGHBOUR = {
   api = REFUSED,
 }
 
-local OF_OURS = { permission = REFUSED, timeout = LATE }
+-- Of our own: a permission is the rules' refusal where it names the argument, else one that mtr-packet lacks.
+local function of_ours(err)
+  if err.kind == "permission" and err.path then
+    return REFUSED
+  end
+  return err.kind == "timeout" and LATE or OTHER
+end
 
 -- Messages start here: 1101 says what Code 1 is.
 local MESSAGE_BASE = 1100
@@ -87,7 +93,7 @@ local function probe_here(self, target)
   options.rate = config.rate / #asked.targets
   options.timeout = config.max_seconds
   local result, err = traceroute.probe(asked.targets[target], options)
-  local code = err and (OF_OURS[err.kind] or OTHER)
+  local code = err and of_ours(err)
   if err then
     warn(asked.targets[target] .. " from here", err)
   end
