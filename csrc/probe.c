@@ -147,12 +147,15 @@ static unsigned read_networks(lua_State *L, const char *name, struct tr_network 
   return count;
 }
 
+/* Whoever gives either has others choose targets: then what is not public has to be named, lest it
+** be forgotten. */
 static void read_rule(lua_State *L, struct tr_rule *rule) {
   rule->allowed = read_networks(L, "allow", &rule->allow);
   rule->denied = read_networks(L, "deny", &rule->deny);
   tr_options_push(L, OPTS, "allow");
-  rule->public_only = !lua_isnil(L, -1);
-  lua_pop(L, 1);
+  tr_options_push(L, OPTS, "deny");
+  rule->public_only = !lua_isnil(L, -1) || !lua_isnil(L, -2);
+  lua_pop(L, 2);
 }
 
 static void read_plan(lua_State *L, int asked, struct tr_survey_plan *plan) {

@@ -15,12 +15,14 @@ describe("the networks that may be probed", function()
   end)
 
   it("are the public ones and those allowed, where there is a list", function()
-    local result, err = probe({ "127.0.0.1" }, { allow = {} })
-    assert.is_nil(result)
-    assert.equal("permission", err.kind)
-    assert.equal("targets", err.path)
-    assert.equal("127.0.0.1 lies in a network that may not be probed; see allow and deny", err.message)
-    result, err = probe({ "127.0.0.1", "localhost", "::ffff:10.0.0.1", "127.0.1.1" },
+    for _, opts in ipairs { { allow = {} }, { deny = {} }, { deny = { "203.0.113.0/24" } } } do
+      local result, err = probe({ "127.0.0.1" }, opts)
+      assert.is_nil(result)
+      assert.equal("permission", err.kind)
+      assert.equal("targets", err.path)
+      assert.equal("127.0.0.1 lies in a network that may not be probed; see allow and deny", err.message)
+    end
+    local result, err = probe({ "127.0.0.1", "localhost", "::ffff:10.0.0.1", "127.0.1.1" },
       { allow = { "127.0.0.0/24" } })
     assert.equal(2, #result)
     assert.same({ "::ffff:10.0.0.1", "127.0.1.1" }, err.targets)
@@ -28,8 +30,8 @@ describe("the networks that may be probed", function()
   end)
 
   it("are never those denied, whatever is allowed", function()
-    for _, allow in ipairs { { "127.0.0.0/8" }, { "0.0.0.0/0" }, false } do
-      local result, err = probe({ "127.0.0.1", "127.9.0.1" }, { allow = allow or nil, deny = { "127.9.0.0/16" } })
+    for _, allow in ipairs { { "127.0.0.0/8" }, { "0.0.0.0/0" } } do
+      local result, err = probe({ "127.0.0.1", "127.9.0.1" }, { allow = allow, deny = { "127.9.0.0/16" } })
       assert.equal(1, #result)
       assert.same({ "127.9.0.1" }, err.targets)
     end

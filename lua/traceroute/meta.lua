@@ -52,7 +52,7 @@
 ---@field colo? string what this vantage point is called; default this host's name
 ---@field city? string default none
 ---@field allow? string[] networks besides public ones that may be probed, checked after resolution; default all
----@field deny? string[] networks that may not be probed; default none
+---@field deny? string[] networks that may not be probed, nor then private ones that `allow` has not; default none
 ---@field on_progress? fun(progress: traceroute.ProbeProgress): boolean? false ends it
 
 ---@class traceroute.ProbeProgress
