@@ -6,9 +6,11 @@ end
 
 local client = require "spec.support.colo_client"
 local colo = require "spec.support.colo"
+local traceroute = require "traceroute"
 
 describe("a colo's configuration", function()
   local configuration = require "traceroute.colo.configuration"
+  local gather = require "traceroute.colo.gather"
 
   local function changed(name, value)
     local given = { name = "ams01", credentials = { { token = "secret-token" } } }
@@ -37,11 +39,17 @@ describe("a colo's configuration", function()
     assert.equal(10, read.max_targets)
     assert.equal(192, read.max_packets)
     assert.equal(10, read.max_calls)
-    assert.equal(55, read.max_seconds)
+    assert.equal(50, read.max_seconds)
     assert.equal(200, read.rate)
     assert.same({}, read.allow)
     assert.same({}, read.neighbours)
     assert.same(changed(), given)
+  end)
+
+  -- Else the client's own timeout is all that it learns of a neighbour that hangs.
+  it("ends a call before a client with its defaults does", function()
+    local plan = traceroute.plan("account", "192.0.2.1", { max_ttl = 1, packets_per_ttl = 1 })
+    assert.is_true(gather.longest(configuration.read(changed())) < plan.timeout - 4)
   end)
 
   it("says which field is wrong, and shows no credential", function()

@@ -32,7 +32,7 @@ local configuration = {}
 ---@field max_targets? integer of one call; 10
 ---@field max_packets? integer of one target: max_ttl x packets_per_ttl; 192
 ---@field max_calls? integer at once; 10
----@field max_seconds? number that a call may take; 55
+---@field max_seconds? number that a call may take; 50
 ---@field rate? number packets a second of one call; 200
 ---@field shared_dict? string a lua_shared_dict that counts the calls of all workers; nil: each worker counts its own
 ---@field probe? table options of traceroute.probe: family gap resolve asn asn_zone asn6_zone dns_servers dns_timeout
@@ -49,7 +49,8 @@ local KNOWN = {
   max_targets = { "integer", 1, 10, 10 },
   max_packets = { "integer", 0, 640, 192 },
   max_calls = { "integer", 1, 1000, 10 },
-  max_seconds = { "number", 0.1, 3600, 55 },
+  -- With a neighbour's share less than a client waits at least.
+  max_seconds = { "number", 0.1, 3600, 50 },
   rate = { "number", 0.1, 100000, 200 },
   shared_dict = { "string", 1, 128 },
   probe = { "table" },
