@@ -47,6 +47,8 @@ local MAX_MESSAGES = 100
 local NEIGHBOUR_SHARE = 1.1
 local CONNECT_SECONDS = 5
 local RETRIES = 1
+-- More than ten targets come to with every packet answered by another node.
+local NEIGHBOUR_BYTES = 8 * 1024 * 1024
 
 --- Seconds that a call may take at most.
 function gather.longest(config)
@@ -120,7 +122,7 @@ local function ask_neighbour(self, neighbour)
   options.colos = { neighbour.name }
   options.base_url, options.token, options.ca_file = neighbour.base_url, neighbour.token, neighbour.ca_file
   options.timeout, options.connect_timeout = gather.longest(self.config), CONNECT_SECONDS
-  options.retries, options.quota = RETRIES, 0
+  options.retries, options.quota, options.max_response_bytes = RETRIES, 0, NEIGHBOUR_BYTES
   local result, err, info = traceroute.create(neighbour.account, asked.targets, options)
   local code = err and (OF_NEIGHBOUR[err.kind] or OTHER)
   if err then
