@@ -21,7 +21,7 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
   trace_path replies networks route scrub locks sigpipe timers gate tally
 NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call libcurl exchange headers trust verdict url multi \
-  reactor thread doorbell resolver names child vantage survey
+  reactor thread doorbell resolver names shelf child vantage survey
 CURL_ROOMS   := libcurl exchange headers trust verdict multi url
 
 # Targets of fuzzing: spec/fuzz/NAME.c, with its inputs in spec/fuzz/corpus/NAME/.

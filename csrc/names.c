@@ -56,7 +56,6 @@ struct tr_names {
   struct tr_cache *cache;
   double timeout;
   char *zone, *zone6, *servers;
-  int is_attached; /* to the reactor, with which it goes */
   struct tr_timer timer;
   struct list waiting, out, answered;
   unsigned in_flight;
@@ -295,25 +294,20 @@ void tr_names_free(struct tr_names *names) {
   if (!names->is_telling) tr_free(names);
 }
 
-static const char key_of_names = 0;
-
 static int is_same_text(const char *a, const char *b) {
   return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static int is_for(const struct tr_names *names, const struct tr_names_options *options) {
+int tr_names_is_for(const struct tr_names *names, const struct tr_names_options *options) {
   return names->timeout == options->timeout && is_same_text(names->servers, options->servers) &&
          is_same_text(names->zone, options->origin_zone) &&
          is_same_text(names->zone6, options->origin6_zone);
 }
 
-static void free_attached(void *names) {
-  tr_names_free(names);
-}
-
-/* The system's name servers may be others now: what is open is asked of them, and what the old ones
-** said is forgotten. Without memory the old ones have to do. */
-static void renew(struct tr_names *names) {
+/* What is open is asked of the new servers, and what the old ones said is forgotten. Without memory
+** the old ones have to do. */
+void tr_names_refresh(struct tr_names *names) {
+  if (tr_resolver_is_current(names->resolver)) return;
   struct tr_cache *cache = tr_cache_new(TR_NAMES_CACHE_MAX);
   struct tr_resolver *resolver =
       tr_resolver_new(names->reactor, names->timeout, names->servers, move_on, names);
@@ -333,22 +327,6 @@ static void renew(struct tr_names *names) {
   list_init(&names->out);
   send_waiting(names);
   schedule(names);
-}
-
-struct tr_names *tr_names_get(struct tr_reactor *reactor, const struct tr_names_options *options) {
-  struct tr_names *attached = tr_reactor_attached(reactor, &key_of_names);
-  if (attached && is_for(attached, options)) {
-    if (!tr_resolver_is_current(attached->resolver)) renew(attached);
-    return attached;
-  }
-  struct tr_names *names = tr_names_new(reactor, options);
-  if (names && !attached && tr_reactor_attach(reactor, &key_of_names, names, free_attached) == 0)
-    names->is_attached = 1;
-  return names;
-}
-
-void tr_names_release(struct tr_names *names) {
-  if (!names->is_attached) tr_names_free(names);
 }
 
 /* ---- asking ---- */

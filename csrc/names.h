@@ -1,6 +1,6 @@
 /* names: host names, addresses' names and AS numbers by DNS, without blocking (c-ares), with a
-** cache of the process. It knows questions and answers, not what they are for. It lives where
-** its reactor runs. Knows no Lua. */
+** cache. It knows questions and answers, not what they are for. It lives where its reactor runs.
+** Knows no Lua. */
 #ifndef TR_NAMES_H
 #define TR_NAMES_H
 
@@ -32,11 +32,11 @@ struct tr_names_options {
 /* NULL: out of memory, or c-ares could not be set up. Strings are copied. */
 struct tr_names *tr_names_new(struct tr_reactor *reactor, const struct tr_names_options *options);
 
-/* The reactor's own, with its cache, as long as those who hold it ask with the same options;
-** else one for the asker alone. The system's configuration is read again where it has changed, and
-** the cache begun anew. NULL as above. Paired with a release. */
-struct tr_names *tr_names_get(struct tr_reactor *reactor, const struct tr_names_options *options);
-void tr_names_release(struct tr_names *names);
+/* Whether it was made with the same options. */
+int tr_names_is_for(const struct tr_names *names, const struct tr_names_options *options);
+
+/* The system's configuration is read again if it has changed, and the cache begun anew. */
+void tr_names_refresh(struct tr_names *names);
 
 /* Open questions get no answer any more. May be called from an answer. NULL is fine. */
 void tr_names_free(struct tr_names *names);

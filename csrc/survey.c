@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "shelf.h"
 #include "vantage.h"
 
 #define RESOLVING_MAX 64   /* host names being resolved at once */
@@ -381,7 +382,7 @@ static void start(struct tr_source *source) {
       .servers = survey->plan.dns_servers,
   };
   survey->vantage = tr_vantage_get(source->reactor);
-  survey->names = tr_names_get(source->reactor, &names);
+  survey->names = tr_shelf_get(source->reactor, &names);
   survey->plan.trace.seed =
       (uint32_t)getpid() * UINT32_C(2246822519) ^ (uint32_t)(tr_clock() * 1e6);
   survey->trace = tr_trace_new(&survey->plan.trace);
@@ -427,7 +428,7 @@ static void survey_free(struct tr_source *source) {
     lookup_free(survey->lookups);
     sight_free(sight);
   }
-  if (survey->names) tr_names_release(survey->names);
+  if (survey->names) tr_shelf_release(source->reactor, survey->names);
   tr_trace_free(survey->trace);
   tr_source_cleanup(source);
   tr_survey_plan_cleanup(&survey->plan);

@@ -71,6 +71,7 @@ build = {
         "csrc/route.c",
         "csrc/schema.c",
         "csrc/scrub.c",
+        "csrc/shelf.c",
         "csrc/sightings.c",
         "csrc/sigpipe.c",
         "csrc/slicer.c",

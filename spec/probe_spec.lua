@@ -192,6 +192,28 @@ describe("a probe", function()
     assert.same({ 0, 1, 1 }, { asked, reversed, named })
   end)
 
+  -- By other options than the process's first, and by four sets of them in turn, as many as are kept.
+  it("asks for a name once, as long as the answer holds", function()
+    local server = dns.start { "local=/test/", "local=/arpa/", "address=/me.test/127.0.0.1", "local-ttl=60" }
+    finally(function()
+      server:stop()
+    end)
+    local function asked_after(sets, rounds)
+      for _ = 1, rounds do
+        for set = 1, sets do
+          local result, err = traceroute.probe("me.test", { dns_servers = server.address, dns_timeout = 10 + set,
+            packets_per_ttl = 1, rate = 1000, asn = false })
+          assert.is_nil(err)
+          assert.equal("127.0.0.1", result[1].colos[1].hops[1].nodes[1].ip)
+        end
+      end
+      return server:asked("me.test", "A"), server:asked("1.0.0.127.in-addr.arpa")
+    end
+    assert.same({ 4, 4 }, { asked_after(4, 3) })
+    -- The fifth drives out the first, and from then on each the one that comes next.
+    assert.same({ 4 + 1 + 5, 4 + 1 + 5 }, { asked_after(5, 2) })
+  end)
+
   it("is cancelled in the middle, and what is known is kept", function()
     local job = assert(traceroute.survey(THREE, slow { on_progress = function(progress)
       assert.same({ targets = 3, targets_done = 1 }, progress)
