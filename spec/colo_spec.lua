@@ -211,6 +211,33 @@ describe("a colo", function()
     assert.equal(table.concat(targets, ","), table.concat(written, ","))
   end)
 
+  it("names in each line what failed of its targets, and counts what there is no room for", function()
+    local wide = colo.start { config = config('max_targets = 10, probe = { dns_servers = "127.0.0.1:1" }') }
+    local long = ("x"):rep(60) .. "." .. ("y"):rep(60) .. "." .. ("z"):rep(40) .. ".%d.test"
+    local targets = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4" }
+    for i = 5, 8 do
+      targets[i] = long:format(i)
+    end
+    create(wide, targets, { max_ttl = 1 })
+    local lines = worker.await(function()
+      local all = wide:lines()
+      return #all == 2 and all
+    end)
+    wide:stop()
+    assert.matches("outcome=partial%(8%) ", lines[1])
+    local named = {}
+    for text in lines[1]:match(" failed=(%S+) colos=ams01$"):gmatch("[^,]+") do
+      named[#named + 1] = text
+    end
+    table.sort(named)
+    assert.same({ "10.0.0.1@ams01:2", "10.0.0.2@ams01:2", "10.0.0.3@ams01:2", "10.0.0.4@ams01:2" }, named)
+    local first, second, more = lines[2]:match(" failed=([^,]+),([^,]+),%+(%d) colos=ams01$")
+    for _, text in ipairs { first, second } do
+      assert.equal(long:format(text:match("(%d)%.test@")) .. "@ams01:4", text)
+    end
+    assert.equal("2", more)
+  end)
+
   it("writes a line for each request, and no credential", function()
     local before = #here:lines()
     create(here, { "127.0.0.1", "192.168.0.1" }, { max_ttl = 3 })
@@ -221,7 +248,8 @@ describe("a colo", function()
       return #all == before + 3 and all
     end)
     for i, expected in ipairs {
-      "status=200 outcome=partial%(1%) seconds=%d+%.%d+ targets=127.0.0.1,192.168.0.1 colos=ams01$",
+      "status=200 outcome=partial%(1%) seconds=%d+%.%d+ targets=127.0.0.1,192.168.0.1 "
+        .. "failed=192.168.0.1@ams01:2 colos=ams01$",
       "status=403 outcome=refused seconds=%d+%.%d+ targets=%- colos=%-$",
       "status=401 outcome=refused seconds=%d+%.%d+ targets=%- colos=%-$",
     } do

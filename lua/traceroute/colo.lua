@@ -43,19 +43,40 @@ end
 -- The names keep their order, and whoever reads the log is never shown a credential.
 -- nginx cuts a line of its log at 2 kB, which nobody may use to hide a target.
 local TARGETS_IN_A_LINE = 4
-local LINE = "traceroute: account=%s client=%s status=%d outcome=%s seconds=%.3f targets=%s colos=%s"
+local FAILED_BYTES = 400
+local LINE = "traceroute: account=%s client=%s status=%d outcome=%s seconds=%.3f targets=%s%s colos=%s"
+
+-- " failed=example.com@sin02:3,+7": what failed of these targets, and how many more there is no room for.
+local function failed_of(entry, first, last)
+  local parts, bytes, more = {}, 0, 0
+  for _, failure in ipairs(entry.failures) do
+    if failure.target >= first and failure.target <= last then
+      local text = ("%s@%s:%d"):format(entry.targets[failure.target], failure.colo, failure.code)
+      bytes = bytes + #text + 1
+      if bytes <= FAILED_BYTES then
+        parts[#parts + 1] = text
+      else
+        more = more + 1
+      end
+    end
+  end
+  if more > 0 then
+    parts[#parts + 1] = "+" .. more
+  end
+  return #parts > 0 and " failed=" .. table.concat(parts, ",") or ""
+end
 
 local function log_line(entry)
   local targets = entry.targets or { "-" }
   for first = 1, #targets, TARGETS_IN_A_LINE do
     local last = math.min(first + TARGETS_IN_A_LINE - 1, #targets)
     ngx.log(ngx.NOTICE, LINE:format(entry.account or "-", entry.client or "-", entry.status, entry.outcome,
-      entry.seconds, table.concat(targets, ",", first, last), table.concat(entry.colos or { "-" }, ",")))
+      entry.seconds, table.concat(targets, ",", first, last), failed_of(entry, first, last), table.concat(entry.colos or { "-" }, ",")))
   end
 end
 
 -- Notes how the call ended, once, and gives back what it held.
-local function finish(self, call, status, outcome)
+local function finish(self, call, status, outcome, failures)
   if call.ended then
     return
   end
@@ -72,6 +93,7 @@ local function finish(self, call, status, outcome)
     seconds = ngx.now() - call.began,
     status = status,
     outcome = outcome,
+    failures = failures or {},
   }
   local ok, why = pcall(self.config.log or log_line, entry)
   if not ok then
@@ -117,13 +139,13 @@ local function run(self, call)
   end)
   local stream = answer.stream(call.asked)
   call.stream = stream
-  local messages, failed = gather.run(self.config, call.asked, function(target, result)
+  local messages, failures = gather.run(self.config, call.asked, function(target, result)
     return stream:put(target, result)
   end)
   if not messages or not stream:finish(messages) then
     return finish(self, call, CLIENT_LEFT, "left")
   end
-  finish(self, call, 200, failed == 0 and "ok" or ("partial(%d)"):format(failed))
+  finish(self, call, 200, #failures == 0 and "ok" or ("partial(%d)"):format(#failures), failures)
 end
 
 --- Answers the request at hand; for content_by_lua.

@@ -10,6 +10,11 @@ local ngx = ngx -- luacheck: ignore (nginx's own global)
 
 local gather = {}
 
+---@class traceroute.colo.Failure
+---@field target integer its place among those asked for
+---@field colo string
+---@field code integer
+
 local UNREACHABLE, REFUSED, LATE, OTHER = 1, 2, 3, 4
 
 local MEANING = {
@@ -59,12 +64,17 @@ local function error_text(code)
   return code and ("Could not gather traceroute data: Code %d"):format(code) or ""
 end
 
-local function note(self, text, code, neighbour_messages)
-  if code then
-    self.failed = self.failed + 1
-    self.messages[#self.messages + 1] = { code = MESSAGE_BASE + code, message = text .. ": " .. MEANING[code] }
+local function note(self, task, out)
+  for _, one in ipairs(out) do
+    if one.code then
+      self.failures[#self.failures + 1] = { target = one.target, colo = task.name, code = one.code }
+      self.messages[#self.messages + 1] = {
+        code = MESSAGE_BASE + one.code,
+        message = ("%s from %s: %s"):format(self.asked.targets[one.target], task.name, MEANING[one.code]),
+      }
+    end
   end
-  for _, message in ipairs(neighbour_messages or {}) do
+  for _, message in ipairs(out.messages or {}) do
     self.messages[#self.messages + 1] = message
   end
   for i = MAX_MESSAGES + 1, #self.messages do
@@ -183,20 +193,19 @@ end
 
 local function settle(self, task, out, deliver)
   local is_read = true
+  note(self, task, out)
   for _, one in ipairs(out) do
-    note(self, ("%s from %s"):format(self.asked.targets[one.target], task.name), one.code)
     is_read = deliver(one.target, one.result) and is_read
   end
-  note(self, nil, nil, out.messages)
   return is_read
 end
 
 --- Asks all colos for all targets. `deliver(target, result)` is called with each result as it comes, one at a time;
 --- when it returns false the rest is given up.
 ---@return traceroute.Message[]? messages nil when it was given up
----@return integer? failed results that hold an error of ours
+---@return traceroute.colo.Failure[]? failures the results that hold an error of ours
 function gather.run(config, asked, deliver)
-  local self = { config = config, asked = asked, messages = {}, failed = 0 }
+  local self = { config = config, asked = asked, messages = {}, failures = {} }
   local threads = {}
   for i, task in ipairs(tasks_of(self)) do
     threads[i] = begin(self, task)
@@ -217,7 +226,7 @@ function gather.run(config, asked, deliver)
       return nil
     end
   end
-  return self.messages, self.failed
+  return self.messages, self.failures
 end
 
 return gather
