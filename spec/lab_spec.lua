@@ -272,8 +272,9 @@ describe("the lab", function()
   end)
 
   it("has links of a length and silent routers on the way to it, where that is asked for", function()
-    if host.run("command -v luajit") == "" or not host.run("{ : <>/dev/net/tun; } 2>&1; echo $?"):find("^0") then
-      pending("no LuaJIT, or no tap devices here")
+    local allowed, refusal = lab.has_lengths()
+    if not allowed then
+      pending(refusal)
       return
     end
     local distant = lab.start { far = 15, delay = 5 }

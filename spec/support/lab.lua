@@ -48,6 +48,14 @@ function lab.available()
   return allowed, refusal
 end
 
+-- Whether links can have a length here (options.delay); if not, false and why.
+function lab.has_lengths()
+  if host.run("command -v luajit") == "" or not host.run("{ : <>/dev/net/tun; } 2>&1; echo $?"):find("^0") then
+    return false, "no LuaJIT, or no tap devices here"
+  end
+  return true
+end
+
 -- options.far: adds the target "far", that many hops from the source (4 at least), and a prefix of
 -- addresses that all are that target's (far_address). options.delay: milliseconds that some links on the way to it
 -- take, where two routers are silent; it takes LuaJIT and /dev/net/tun.
