@@ -187,10 +187,10 @@ bench-nginx: ## what calls in flight cost the other requests of an nginx worker;
 	@$(submake) build LUA=luajit
 	@eval "$$($(submake) -s env LUA=luajit)" && luajit spec/bench/nginx.lua
 
-bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=2000
-	@.ci/deps test
+bench-probe: ## surveys from here beside traceroute, mtr and scamper in the lab; root; RATE=2000 README=1
+	@.ci/deps bench
 	@$(submake) build
-	@eval "$$($(submake) -s env)" && RATE=$(RATE) $(LUA) spec/bench/probe.lua
+	@eval "$$($(submake) -s env)" && RATE=$(RATE) README=$(README) $(LUA) spec/bench/probe.lua
 
 # Its own objects, by clang. FUZZ=slicer picks targets; their finds stay in build/fuzz/.
 fuzz: ## the fuzzers, with sanitizers, on all cores; SECONDS=60 of each, FUZZ=slicer one of them

@@ -1,10 +1,11 @@
 -- probe: what surveys from here take, beside Debian's traceroute, mtr and scamper in the same lab and the same run:
 -- wall time, CPU and memory for 1, 100 and 1,000 targets 15 hops away, 3 packets each. Root only.
---   make bench-probe RATE=2000 TARGETS="1 100 1000" PATHS="instant distant" SAMPLE=10
+--   make bench-probe RATE=2000 TARGETS="1 100 1000" PATHS="instant distant" SAMPLE=10 README=1
 -- The paths are of two kinds: instant, where every router answers within microseconds, as none does out there; and
 -- distant, where the answer takes up to 60 ms and two of the routers are silent. What is to be reached is judged on
 -- the distant ones: a program that waits for nobody shows nothing. Those that trace one target at a time run for SAMPLE
--- targets at most, and their figures are multiplied.
+-- targets at most, and their figures are multiplied. Memory is the peak of a program's largest process; of those that
+-- trace one target, of one of them. README=1 puts the distant paths' figures into README.md, between its two marks.
 
 local host = require "spec.support.host"
 local lab = require "spec.support.lab"
@@ -64,6 +65,13 @@ local function timed(command)
   return tonumber(wall), tonumber(user) + tonumber(system), said
 end
 
+-- Peak KiB of the largest process that a command runs, which writes nothing.
+local function peak(command)
+  local said, status = net:exec("source", "/usr/bin/time -q -f '=%M' " .. command)
+  assert(status == 0, said)
+  return tonumber(said:match("=(%d+)%s*$"))
+end
+
 -- mtr waits for its mtr-packet, whose share is in its figure: so much CPU takes one that is told the same.
 local function packet_alone(address)
   local lines = {}
@@ -107,6 +115,17 @@ local function verdict(value, most)
   return value <= most and ("reached (at most %.2f)"):format(most) or ("missed (at most %.2f)"):format(most)
 end
 
+-- What README.md says of the distant paths: a row for each number of targets.
+local readme = {
+  "| targets | wall time | scamper | traceroute, one after another | CPU a probe | mtr's | peak memory | scamper, "
+    .. "traceroute, mtr |",
+  "|---|---|---|---|---|---|---|---|",
+}
+
+local function mib(kib)
+  return ("%.1f"):format(kib / 1024)
+end
+
 local function run(kind, count)
   local list, file = list_of(count)
   local per_target = HOPS * PACKETS
@@ -119,38 +138,54 @@ local function run(kind, count)
   wall, own, theirs, sent = tonumber(wall), tonumber(own), tonumber(theirs), tonumber(sent)
   figures("traceroute.probe", wall, own, sent, tonumber(memory))
   figures("  its mtr-packet", wall, theirs, sent, tonumber(other))
-  local scamper, scamper_cpu = timed(("scamper -p %d -c 'trace -P icmp-paris -q %d -Q -w 1' -f %s >/dev/null"):format(
-    RATE, PACKETS, file))
-  figures("scamper", scamper, scamper_cpu, count * per_target)
+  local scamper_command = ("scamper -p %d -c 'trace -P icmp-paris -q %d -Q -w 1' -o /dev/null -f %s"):format(
+    RATE, PACKETS, file)
+  local scamper, scamper_cpu = timed(scamper_command)
+  local scamper_memory = peak(scamper_command)
+  figures("scamper", scamper, scamper_cpu, count * per_target, scamper_memory)
 
-  local function multiplied(name, seconds, cpu, sample)
+  local function multiplied(name, seconds, cpu, sample, peak_memory)
     local note = count > sample and (" (%d, x %g)"):format(sample, count / sample) or ""
-    figures(name .. note, seconds * count / sample, cpu * count / sample, count * per_target)
+    figures(name .. note, seconds * count / sample, cpu * count / sample, count * per_target, peak_memory)
   end
-  local each, each_cpu, sample = one_by_one(list, SAMPLE,
-    ("traceroute -n -I -q %d -w 1 %%s >/dev/null"):format(PACKETS))
-  multiplied("traceroute", each, each_cpu, sample)
+  local command = ("sh -c 'exec traceroute -n -I -q %d -w 1 %%s >/dev/null'"):format(PACKETS)
+  local each, each_cpu, sample = one_by_one(list, SAMPLE, command)
+  local each_memory = peak(command:format(list[1]))
+  multiplied("traceroute", each, each_cpu, sample, each_memory)
   each = each * count / sample
   local mtr, mtr_cpu, packet_cpu
-  mtr, mtr_cpu, sample = one_by_one(list, MTR_SAMPLE,
-    ("mtr -n --report -c %d -i 0.1 -G 0.5 %%s >/dev/null"):format(PACKETS))
+  command = ("sh -c 'exec mtr -n --report -c %d -i 0.1 -G 0.5 %%s >/dev/null'"):format(PACKETS)
+  mtr, mtr_cpu, sample = one_by_one(list, MTR_SAMPLE, command)
+  local mtr_memory = peak(command:format(list[1]))
   packet_cpu = 0
   for i = 1, sample do
     packet_cpu = packet_cpu + packet_alone(list[i])
   end
   mtr_cpu = math.max(mtr_cpu - packet_cpu, 0)
-  multiplied("mtr --report", mtr, mtr_cpu, sample)
+  multiplied("mtr --report", mtr, mtr_cpu, sample, mtr_memory)
   multiplied("  its mtr-packet", mtr, packet_cpu, sample)
 
   local ratios = { scamper = wall / scamper, traceroute = wall / each,
     mtr = (own / sent) / (mtr_cpu / (sample * per_target)) }
   print(("wall: %.2f x scamper's, %.3f x traceroute's one after another; CPU a probe: %.2f x mtr's; lost %d"):format(
     ratios.scamper, ratios.traceroute, ratios.mtr, lost))
+  if kind == "distant" then
+    readme[#readme + 1] = ("| %d | %.2f s | %.2f s | %.1f s | %.1f µs | %.1f µs | %s MiB, mtr-packet %s MiB | "
+      .. "%s, %s, %s MiB |"):format(count, wall, scamper, each, own / sent * 1e6, mtr_cpu / sample / per_target * 1e6,
+      mib(memory), mib(other), mib(scamper_memory), mib(each_memory), mib(mtr_memory))
+  end
   if kind == "distant" and count == JUDGED.targets then
     for _, name in ipairs { "scamper", "traceroute", "mtr" } do
       print(("  beside %s: %s"):format(name, verdict(ratios[name], JUDGED[name])))
     end
   end
+end
+
+local function into_readme()
+  local text = host.read("README.md")
+  local _, from = text:find("<!-- what make bench-probe printed last -->\n", 1, true)
+  local to = text:find("<!-- until here -->", from, true)
+  host.write("README.md", text:sub(1, from) .. "\n" .. table.concat(readme, "\n") .. "\n\n" .. text:sub(to))
 end
 
 local ok, why = lab.available()
@@ -174,3 +209,6 @@ if net then
 end
 child:stop()
 assert(done, said)
+if (os.getenv("README") or "") ~= "" then
+  into_readme()
+end
