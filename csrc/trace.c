@@ -3,8 +3,8 @@
 ** one target's way to trace_path.
 **
 ** A target is awake while it may have a probe to send that is sure to count; it is ahead while
-** all it may have is a guess; otherwise it is asleep, until one of its probes is answered or
-** grows old enough. Awake ones are served in turn, then new ones are begun, and only what is
+** all it may have is a guess; it is shut out for a while after the sender refused it; otherwise it
+** is asleep, until one of its probes is answered or grows old enough. Awake ones are served in turn, then new ones are begun, and only what is
 ** left goes to guesses: while the rate is what holds us up nothing is wasted, no more targets
 ** are begun than it takes to use the rate, so that the first are done early; and a lone target
 ** is done quickly. */
@@ -19,6 +19,9 @@
 
 /* Seconds without sending after the sender said that it has no room, unless an answer comes. */
 #define BACK_OFF 0.02
+/* Seconds for which a target whose probe was refused is not tried again: a bit more, so that the next
+** one gets its chance, and shows whether it is all of them. */
+#define SHUT_OUT 0.025
 /* Seconds to wait for memory. */
 #define STARVED 0.1
 #define RATE_MIN 0.01
@@ -28,7 +31,7 @@
 
 struct target {
   struct tr_trace_path path;  /* the first member: see there */
-  struct tr_trace_link link;  /* in awake, ahead, asleep or finished */
+  struct tr_trace_link link;  /* in awake, ahead, shut_out, asleep or finished */
   struct tr_trace_link slots; /* its probes that are out */
   double began;               /* -1: nothing was sent yet */
   unsigned refusals;          /* in a row, not counting those of probes that were out already */
@@ -49,7 +52,7 @@ struct waiting {
 struct tr_trace {
   struct tr_trace_options options;
   struct tr_trace_flight flight;
-  struct tr_trace_link awake, ahead, asleep, finished;
+  struct tr_trace_link awake, ahead, shut_out, asleep, finished;
   struct waiting *waiting, *waiting_last;
   double due;              /* when the next packet would go out if there were no bursts */
   double burst;            /* seconds by which it may go out earlier */
@@ -94,6 +97,7 @@ struct tr_trace *tr_trace_new(const struct tr_trace_options *options) {
   }
   tr_trace_list_init(&t->awake);
   tr_trace_list_init(&t->ahead);
+  tr_trace_list_init(&t->shut_out);
   tr_trace_list_init(&t->asleep);
   tr_trace_list_init(&t->finished);
   return t;
@@ -111,6 +115,7 @@ void tr_trace_free(struct tr_trace *t) {
   if (!t) return;
   free_targets(&t->awake);
   free_targets(&t->ahead);
+  free_targets(&t->shut_out);
   free_targets(&t->asleep);
   free_targets(&t->finished);
   while (t->waiting) {
@@ -165,6 +170,19 @@ static void wake(struct tr_trace *t, struct target *target) {
   tr_trace_list_remove(&target->link);
   tr_trace_list_append(&t->awake, &target->link);
   target->is_awake = 1;
+}
+
+static void shut_out(struct tr_trace *t, struct target *target) {
+  tr_trace_list_remove(&target->link);
+  tr_trace_list_append(&t->shut_out, &target->link);
+  target->is_awake = 0;
+}
+
+/* Seconds until one that is shut out may be tried again; HUGE_VAL: there is none. */
+static double shut_out_for(const struct tr_trace *t, double now) {
+  if (tr_trace_list_is_empty(&t->shut_out)) return HUGE_VAL;
+  const struct target *target = TR_TRACE_OWNER(struct target, link, t->shut_out.next);
+  return tr_trace_until(target->refused_at + SHUT_OUT, now);
 }
 
 /* Its probes that are still out, beyond its end or given up, stay so until they are answered. */
@@ -257,7 +275,10 @@ static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct 
     back_off(t, now);
     if (!target) return;
     tr_trace_path_take_back(&target->path, slot->ttl);
-    wake(t, target);
+    if (reply->answer == TR_ANSWER_REFUSED)
+      shut_out(t, target);
+    else
+      wake(t, target);
   } else if (what == TR_ANSWER_UNSENDABLE) {
     t->counts.sent--;
     if (target) end(t, target, 1, now);
@@ -306,6 +327,7 @@ void tr_trace_abort(struct tr_trace *t, double now) {
   t->is_aborted = 1;
   abort_targets(t, &t->awake, now);
   abort_targets(t, &t->ahead, now);
+  abort_targets(t, &t->shut_out, now);
   abort_targets(t, &t->asleep, now);
   struct tr_trace_slot *slot;
   while ((slot = tr_trace_flight_oldest(&t->flight))) {
@@ -316,9 +338,12 @@ void tr_trace_abort(struct tr_trace *t, double now) {
 
 /* ---- sending ---- */
 
-/* Takes what nobody told of for lost, and wakes those whose probes have grown old. */
+/* Takes what nobody told of for lost, and wakes those whose probes have grown old, or who were shut
+** out for long enough. */
 static void grow_old(struct tr_trace *t, double now) {
   struct tr_trace_slot *slot;
+  while (shut_out_for(t, now) == 0)
+    wake(t, TR_TRACE_OWNER(struct target, link, t->shut_out.next));
   while ((slot = tr_trace_flight_overdue(&t->flight, now)))
     settle(t, slot, &silent, now);
   while ((slot = tr_trace_flight_aged(&t->flight, TR_TRACE_AGE_SPACING, now))) {
@@ -341,9 +366,13 @@ static double held(const struct tr_trace *t, double now) {
   return fmax(tr_trace_until(t->paused_until, now), tr_trace_until(t->due - t->burst, now));
 }
 
-/* Whose turn it is, and with which TTL; it stays first in its list. NULL: there is none. All
-** that is not awake has a probe out, so there are never more targets in flight than probes may
-** be out. */
+/* Whether another target may be begun: of those that are neither awake nor shut out each has a probe
+** out, and there are never more targets in flight than probes may be out. */
+static int may_begin(const struct tr_trace *t) {
+  return t->waiting && !ends_at_once(t) && t->counts.targets < t->options.in_flight;
+}
+
+/* Whose turn it is, and with which TTL; it stays first in its list. NULL: there is none. */
 static struct target *choose(struct tr_trace *t, unsigned *ttl) {
   struct target *target;
   for (;;) {
@@ -354,7 +383,7 @@ static struct target *choose(struct tr_trace *t, unsigned *ttl) {
       target->is_awake = 0;
       tr_trace_list_remove(&target->link);
       tr_trace_list_append(&t->ahead, &target->link);
-    } else if (t->waiting && !ends_at_once(t) && (target = begin(t))) {
+    } else if (may_begin(t) && (target = begin(t))) {
       t->counts.targets++;
       tr_trace_list_append(&t->awake, &target->link);
       target->is_awake = 1;
@@ -408,7 +437,7 @@ int tr_trace_next(struct tr_trace *t, double now, struct tr_probe *probe, double
     launch(t, target, ttl, now, probe);
     return 1;
   }
-  *wait = tr_trace_flight_wait(&t->flight, now);
+  *wait = fmin(tr_trace_flight_wait(&t->flight, now), shut_out_for(t, now));
   if (hold == 0) hold = STARVED; /* what is left now could not begin, or not be handed out */
   if (t->waiting || !tr_trace_list_is_empty(&t->awake) || !tr_trace_list_is_empty(&t->ahead))
     *wait = fmin(*wait, hold);

@@ -19,8 +19,9 @@
 /* Seconds beyond the wait time after which a probe of which nothing was told is taken for lost. */
 #define TR_TRACE_GRACE 1.0
 
-/* A target is ended when it was refused so many times in a row, each time anew after a pause; those
-** that are refused after it end at once, until anything is answered again. */
+/* A target is ended when it was refused so many times in a row, each time anew after a pause, in
+** which others have their turns; those that are refused after it end at once, until anything is
+** answered again. */
 #define TR_TRACE_REFUSALS 100
 
 /* What may go out at once after a pause: so many seconds' worth of `rate`, and one at least. */

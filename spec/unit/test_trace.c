@@ -129,8 +129,9 @@ static void test_refused(void **state) {
     answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
     assert_null(tr_trace_finished(t));
     assert_near(no_next(t, now), 0.02);
+    assert_near(no_next(t, now + 0.02), 0.005);
     assert_int_equal(count(t).exhausted, i);
-    now += 0.02;
+    now += 0.025;
   }
   answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
   assert_ended(t, 1);
@@ -141,6 +142,41 @@ static void test_refused(void **state) {
   answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
   assert_null(tr_trace_finished(t));
   assert_int_equal(count(t).exhausted, TR_TRACE_REFUSALS);
+  tr_trace_free(t);
+}
+
+/* While it waits others have their turns, as many as probes may be out. */
+static void test_refused_beside_others(void **state) {
+  (void)state;
+  struct tr_trace_options options = usual;
+  options.packets_per_ttl = 1;
+  options.in_flight = 3;
+  struct tr_trace *t = fresh(&options, 5);
+  struct tr_probe probe = next(t, START);
+  uint32_t refused = probe.to->ip.v4.s_addr;
+  for (unsigned i = 1; i < TR_TRACE_REFUSALS; i++) {
+    double now = START + 0.03 * i;
+    answer(t, probe.token, TR_ANSWER_REFUSED, 0, 0, now);
+    probe = i < 5 ? next(t, now + 0.02) : next(t, now + 0.03);
+    if (i < 5) {
+      assert_int_not_equal(probe.to->ip.v4.s_addr, refused);
+      answer(t, probe.token, TR_ANSWER_REACHED, 1, 0.001, now + 0.021);
+      assert_ended(t, 0);
+      probe = next(t, now + 0.025);
+    }
+    assert_int_equal(probe.to->ip.v4.s_addr, refused);
+  }
+  answer(t, probe.token, TR_ANSWER_REFUSED, 0, 0, START + 9);
+  assert_ended(t, 1);
+  assert_true(tr_trace_is_done(t));
+  tr_trace_free(t);
+  t = fresh(&options, 1000); /* nor are more begun where all are refused */
+  for (unsigned i = 0; i < 10; i++) {
+    answer(t, next(t, START + i).token, TR_ANSWER_REFUSED, 0, 0, START + i);
+    struct tr_trace_counts now = count(t);
+    assert_true(now.targets <= 3);
+  }
+  tr_trace_abort(t, START + 10);
   tr_trace_free(t);
 }
 
@@ -381,6 +417,7 @@ int main(void) {
       cmocka_unit_test(test_exhausted),
       cmocka_unit_test(test_unsendable),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_refused_beside_others),
       cmocka_unit_test(test_refused_together),
       cmocka_unit_test(test_abort),
       cmocka_unit_test(test_turns),
