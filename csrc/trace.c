@@ -4,8 +4,8 @@
 **
 ** A target is awake while it may have a probe to send that is sure to count; it is ahead while
 ** all it may have is a guess; it is shut out for a while after the sender refused it; otherwise it
-** is asleep, until one of its probes is answered or grows old enough. Awake ones are served in turn, then new ones are begun, and only what is
-** left goes to guesses: while the rate is what holds us up nothing is wasted, no more targets
+** is asleep, until one of its probes is answered or grows old enough. Awake ones are served in
+** turn, then new ones are begun, and only what is left goes to guesses: while the rate is what holds us up nothing is wasted, no more targets
 ** are begun than it takes to use the rate, so that the first are done early; and a lone target
 ** is done quickly. */
 #include "trace.h"
@@ -19,8 +19,8 @@
 
 /* Seconds without sending after the sender said that it has no room, unless an answer comes. */
 #define BACK_OFF 0.02
-/* Seconds for which a target whose probe was refused is not tried again: a bit more, so that the next
-** one gets its chance, and shows whether it is all of them. */
+/* Seconds for which a target whose probe was refused is not tried again: a bit more, so that the
+** next one gets its chance, and shows whether it is all of them. */
 #define SHUT_OUT 0.025
 /* Seconds to wait for memory. */
 #define STARVED 0.1

@@ -27,8 +27,8 @@ struct tr_vantage_user {
 /* The reactor's own; NULL: out of memory. */
 struct tr_vantage *tr_vantage_get(struct tr_reactor *r);
 
-/* Starts the child if there is none, or none any more. 0, 1: out of memory, or -1 with *error set (not installed, no
-** descriptors, …). */
+/* Starts the child if there is none, or none any more. 0, 1: out of memory, or -1 with *error set
+** (not installed, no descriptors, …). */
 int tr_vantage_join(struct tr_vantage *v, struct tr_vantage_user *user, struct tr_error *error);
 
 /* Whether the child listens. Before, nothing can be sent: its start would be measured as delay. */

@@ -71,7 +71,8 @@ local function log_line(entry)
   for first = 1, #targets, TARGETS_IN_A_LINE do
     local last = math.min(first + TARGETS_IN_A_LINE - 1, #targets)
     ngx.log(ngx.NOTICE, LINE:format(entry.account or "-", entry.client or "-", entry.status, entry.outcome,
-      entry.seconds, table.concat(targets, ",", first, last), failed_of(entry, first, last), table.concat(entry.colos or { "-" }, ",")))
+      entry.seconds, table.concat(targets, ",", first, last), failed_of(entry, first, last),
+      table.concat(entry.colos or { "-" }, ",")))
   end
 end
 
