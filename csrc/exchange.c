@@ -29,7 +29,8 @@ struct tr_exchange {
   struct tr_reactor *reactor; /* from its start */
   struct tr_timer watch;
   struct curl_slist *headers;
-  const char *other_cas; /* those to trust if the first ones do not know the service's */
+  struct tr_trust trust;
+  double connecting; /* the tr_clock() time from which on the time to connect runs; 0: not yet */
   struct tr_slicer slicer;
   struct tr_report report;
   double started, allowed;
@@ -179,10 +180,12 @@ static void settle(struct tr_exchange *x, int is_complete) {
 static void on_ended(void *arg, int result) {
   struct tr_exchange *x = arg;
   struct tr_report *report = &x->report;
-  if (tr_trust_turn(x->transfer.easy, result, &x->other_cas)) {
+  int turn = tr_trust_turn(x->transfer.easy, &x->trust, &result, x->curl_error);
+  if (turn > 0) {
+    x->connecting = x->transfer.begun;
     if (tr_reactor_start(x->reactor, &x->transfer) == 0) return;
-    result = CURLE_OUT_OF_MEMORY;
   }
+  if (turn != 0) result = CURLE_OUT_OF_MEMORY;
   tr_timer_stop(&x->watch);
   judge_transfer(x, (CURLcode)result);
   settle(x, result == CURLE_OK);
@@ -207,7 +210,8 @@ static void stop_transfer(struct tr_exchange *x) {
 
 /* The time to connect does not run while it waits for its turn. */
 static double next_deadline(const struct tr_exchange *x, double now) {
-  double begun = x->transfer.begun, end = x->started + x->allowed;
+  double begun = x->connecting > 0 ? x->connecting : x->transfer.begun;
+  double end = x->started + x->allowed;
   double connect = (begun > 0 ? begun : now) + x->endpoint->connect_timeout;
   return is_connected(x) || end < connect ? end : connect;
 }
@@ -312,7 +316,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 static int set_options(struct tr_exchange *x) {
   CURL *easy = x->transfer.easy;
   const struct tr_endpoint *endpoint = x->endpoint;
-  int failed = tr_trust_set(easy, endpoint->ca_file, &x->other_cas);
+  int failed = tr_trust_set(easy, endpoint->ca_file, &x->trust);
   failed |= curl_easy_setopt(easy, CURLOPT_URL, endpoint->url) != CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
   failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK;

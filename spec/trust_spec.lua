@@ -45,18 +45,25 @@ describe("without ca_file", function()
     host.run(("cp %s %s/ca-certificates.crt"):format(stand_in.ca_file, cas))
   end
 
-  -- A line for each of the URLs: "fine", or the error, of one process that calls them in turn.
-  local function ask(urls)
+  -- A line for each of the URLs: "fine", or the error, of one process that calls them in turn; with `many`, of so many
+  -- calls at once to each, the first that is not fine.
+  local function ask(urls, many)
     local script = cas .. "/script.lua"
     host.write(script, ([[
       package.path, package.cpath = %q, %q
       local traceroute = require "traceroute"
       for url in ("%s"):gmatch("%%S+") do
-        local _, err = traceroute.create(%q, "192.0.2.1",
-          { base_url = url, token = "TOKEN-OF-SPEC", retries = 0, timeout = 20 })
+        local jobs, err = {}, nil
+        for i = 1, %d do
+          jobs[i] = assert(traceroute.start(%q, "192.0.2.1",
+            { base_url = url, token = "TOKEN-OF-SPEC", retries = 0, timeout = 20 }))
+        end
+        for _, job in ipairs(jobs) do
+          err = err or select(2, traceroute.wait(job))
+        end
         print(err or "fine")
       end
-    ]]):format(package.path, package.cpath, table.concat(urls, " "), stand_in.account))
+    ]]):format(package.path, package.cpath, table.concat(urls, " "), many or 1, stand_in.account))
     return (host.run(("timeout 60 unshare --mount sh -c %s 2>&1"):format(host.quote(
       ("mount --bind %s %s && exec %s %s/script.lua"):format(cas, SYSTEM, host.quote(host.checked_interpreter()),
         SYSTEM)))))
@@ -105,11 +112,36 @@ describe("without ca_file", function()
     assert.same({}, stand_in:requests())
   end)
 
-  it_if_possible("says what is wrong with a certificate of a CA that it knows", function()
+  it_if_possible("says what is wrong with a certificate of a CA that it knows, and looks no further", function()
     has_directory()
+    host.run(("cp %s/self_signed.pem %s/ca-certificates.crt"):format(stand_in.directory, cas))
+    local good = stand_in:url("ok")
+    local said = ask { good, stand_in:url("ok", "wrong_name"), stand_in:url("ok", "expired"),
+      stand_in:url("ok", "https", "127.0.0.1") }
+    assert.matches("^fine\nconnection: .*name.*\nconnection: .*expired.*\nfine\n$", said)
+    assert.equal(4, connections(1, 2))
+  end)
+
+  it_if_possible("goes on with the directory after a file that knew no better", function()
+    has_directory()
+    host.run(("cp %s/ca.key %s/other.key && openssl req -x509 -key %s/other.key -subj /CN=nobody -days 2 "
+      .. "-out %s/ca-certificates.crt"):format(stand_in.directory, cas, cas, cas))
+    local said = ask { stand_in:url("ok"), stand_in:url("ok", "self_signed"), stand_in:url("ok", "http11"),
+      stand_in:url("ok", "https", "127.0.0.1") }
+    assert.matches("^fine\nconnection: .*not trusted: .*self.signed.*\nfine\nfine\n$", said)
+    assert.equal(5, connections(1, 3))
+  end)
+
+  it_if_possible("does without a file that holds nothing", function()
+    has_directory()
+    host.write(cas .. "/ca-certificates.crt", "")
+    local said = ask { stand_in:url("ok"), stand_in:url("ok", "self_signed"), stand_in:url("ok", "http11") }
+    assert.matches("^fine\nconnection: .*not trusted: .*self.signed.*\nfine\n$", said)
+  end)
+
+  it_if_possible("takes what only the file knows for many calls at once, too", function()
     has_file()
-    assert.matches("^connection: .*name.*\nconnection: .*expired.*\n$",
-      ask { stand_in:url("ok", "wrong_name"), stand_in:url("ok", "expired") })
-    assert.same({}, stand_in:requests())
+    assert.equal("fine\nfine\n", ask({ stand_in:url("ok"), stand_in:url("ok", "http11") }, 50))
+    assert.equal(100, #stand_in:requests())
   end)
 end)
