@@ -80,6 +80,8 @@ $(OUT)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS) $(OUT)/flags
 
 $(OUT)/unit/test_trace_network: $(OUT)/unit/network.o
 $(OUT)/unit/test_multi: $(OUT)/csrc/multi.o
+$(OUT)/unit/test_verdict: $(OUT)/csrc/verdict.o
+$(OUT)/unit/test_verdict: CMOCKA += $(CURL_LIBS)
 $(OUT)/unit/%.o: spec/unit/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(COMPILE) -Icsrc -MMD -MP -c -o $@ $<

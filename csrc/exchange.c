@@ -129,6 +129,7 @@ static void judge_transfer(struct tr_exchange *x, CURLcode result) {
       .system_error = x->transfer.system_error,
       .words = x->curl_error,
       .is_connected = is_connected(x),
+      .is_paused = x->is_paused,
       .proxy_status = (int)proxy_status,
       .bytes = report->bytes,
       .connect_timeout = x->endpoint->connect_timeout,
@@ -141,11 +142,13 @@ static void judge_transfer(struct tr_exchange *x, CURLcode result) {
 static void judge_answer(struct tr_exchange *x, enum tr_slicer_fault fault) {
   struct tr_report *report = &x->report;
   int is_fine = report->status / 100 == 2;
+  int too_much = x->too_many_bytes || (x->is_paused && report->outcome == TR_OUTCOME_REFUSED);
   if (report->headers.bytes > TR_HEADERS_MAX) {
     report->outcome = TR_OUTCOME_REFUSED;
     tr_verdict_of_headers(&report->error);
-  } else if (x->too_many_bytes && !is_fine) {
+  } else if (too_much && !is_fine) {
     report->outcome = TR_OUTCOME_ANSWER; /* what it begins with says all that matters */
+    tr_error_clear(&report->error);
   } else if (x->too_many_bytes) {
     report->outcome = TR_OUTCOME_REFUSED;
     tr_verdict_of_size(&report->error, x->endpoint->max_bytes);

@@ -7,6 +7,8 @@
 
 #include "headers.h"
 
+#define TOO_LARGE 100 /* CURLE_TOO_LARGE, which headers before 8.6 do not know */
+
 /* libcurl's own words, unless they quote a proxy's URL together with its user and password. */
 static const char *safe_words(const struct tr_ending *ending) {
   int is_safe = *ending->words && !strchr(ending->words, '@');
@@ -44,6 +46,23 @@ static enum tr_outcome of_system(int number, struct tr_error *error, int *is_sho
   return TR_OUTCOME_CONNECTION;
 }
 
+/* libcurl ran out of memory, or met more than it keeps: of the body while it was to wait with it, or
+** of a header. Both are the server's doing. Before 8.6 it says of all of them that memory ran out. */
+static enum tr_outcome of_excess(const struct tr_ending *ending, struct tr_error *error,
+                                 int *is_short) {
+  if (ending->is_paused)
+    tr_error_set(error, TR_INVALID_RESPONSE,
+                 "the response holds more in one go than is taken in, or memory ran out; check "
+                 "base_url, or ask for fewer colos");
+  else if (ending->result == TOO_LARGE || (ending->is_connected && ending->bytes == 0))
+    tr_error_set(
+        error, TR_INVALID_RESPONSE,
+        "the response cannot be read: a header is too long, or memory ran out; check base_url");
+  else
+    *is_short = 1;
+  return TR_OUTCOME_REFUSED;
+}
+
 enum tr_outcome tr_verdict_of_transfer(const struct tr_ending *ending, struct tr_error *error,
                                        int *is_short) {
   const char *words = safe_words(ending);
@@ -56,14 +75,8 @@ enum tr_outcome tr_verdict_of_transfer(const struct tr_ending *ending, struct tr
   case CURLE_WRITE_ERROR:
     return TR_OUTCOME_REFUSED;
   case CURLE_OUT_OF_MEMORY:
-    /* libcurl says so of a header line beyond its bound, too, which is the server's doing. */
-    if (ending->is_connected && ending->bytes == 0)
-      tr_error_set(
-          error, TR_INVALID_RESPONSE,
-          "the response cannot be read: a header is too long, or memory ran out; check base_url");
-    else
-      *is_short = 1;
-    return TR_OUTCOME_REFUSED;
+  case TOO_LARGE:
+    return of_excess(ending, error, is_short);
   case CURLE_PEER_FAILED_VERIFICATION:
     tr_error_set(
         error, TR_CONNECTION,

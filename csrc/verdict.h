@@ -16,6 +16,7 @@ struct tr_ending {
   int system_error;       /* an errno: what the system could not give, 0: nothing */
   const char *words;      /* libcurl's own about it, "" if none */
   int is_connected;       /* far enough to send the request */
+  int is_paused;          /* it had been told to wait with the rest of the body */
   int proxy_status;       /* of a proxy's answer to CONNECT, 0: none */
   size_t bytes;           /* of the body that came */
   double connect_timeout; /* how many seconds were allowed for connecting … */

@@ -85,7 +85,7 @@ describe("a hostile server", function()
     assert.is_true(tonumber(more) < 128, output)
     if not host.is_sanitized() then -- which keeps what was freed
       assert.equal("2", still, output)
-      assert.is_true(tonumber(peak) < 150000, output)
+      assert.is_true(tonumber(peak) < 150000 + 65536, output) -- the latter is what libcurl keeps at most
     end
   end)
 end)

@@ -30,7 +30,8 @@ end
 -- ---- compression ----
 
 local function compressed(name, bytes, case)
-  case.wire = ("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"):format(name, #bytes) .. bytes
+  case.wire = ("HTTP/1.1 %d OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"):format(case.status or 200, name,
+    #bytes) .. bytes
   return case
 end
 
@@ -69,6 +70,26 @@ add("gzip of nothing", compressed("gzip", "", broken { says = "^the response is 
 add("brotli that is none", compressed("br", ("\255"):rep(64), broken()))
 add("deflate that is none", compressed("deflate", ("\255"):rep(64), broken()))
 add("an unknown compression", compressed("rot13", FIRST .. "]}]}", broken()))
+
+-- ---- far more at once than is taken in ----
+
+-- 100 MB of colos, which libcurl unpacks on from what it has read already, though no more is asked of it.
+local FLOOD = ("{ printf %%s %s; yes %s | tr -d '\\n' | head -c %d; printf %%s %s; } | "):format(
+  host.quote(FIRST .. ","), host.quote(COLO .. ","), math.floor(1e8 / (#COLO + 1)) * (#COLO + 1),
+  host.quote(COLO .. "]}]}"))
+local AT_ONCE = "^the response holds more in one go than is taken in"
+
+local function flood(name, packed_by, listener, case)
+  case.on, case.colos, case.opts = listener, 7540, { retries = 2, timeout = 60 } -- it takes valgrind ten
+  case.wire = function()
+    return compressed(name, host.run(FLOOD .. packed_by), { status = case.status }).wire
+  end
+  add(("100 MB of colos in %s with %d at %s"):format(name, case.status, listener), case)
+end
+flood("gzip, gzip", "gzip -1nc | gzip -1nc", "http11", { kind = "invalid_response", status = 200, says = AT_ONCE })
+flood("br", "brotli -3c", "http", { kind = "invalid_response", status = 200, says = AT_ONCE })
+flood("zstd", "zstd -1qc", "http11", { kind = "invalid_response", status = 200, says = AT_ONCE })
+flood("zstd", "zstd -1qc", "http", { kind = "permission", status = 403, says = "^HTTP 403; the token needs" })
 
 -- ---- sizes ----
 
