@@ -258,6 +258,7 @@ void tr_exchange_free(struct tr_exchange *x) {
   for (struct curl_slist *line = x->headers; line; line = line->next)
     tr_wipe(line->data, strlen(line->data));
   curl_slist_free_all(x->headers);
+  tr_wipe(x->raw_head, x->raw_head_length); /* where a service may have repeated them */
   tr_slicer_cleanup(&x->slicer);
   tr_report_cleanup(&x->report);
   tr_free(x);

@@ -313,21 +313,28 @@ describe("a credential", function()
   end)
 
   describe("is in no memory of the process that forgot it", function()
-    local STEM, COUNT = "Cr3dent1al-", 60
-    local OFFSET = 301
+    -- What it is made of, and the part of it that is looked for: libc itself writes over what a freed block begins
+    -- with. As long as the service's own are, and so long that no buffer has it as a whole by chance.
+    local LENGTHS = {
+      { stem = "Cr3d1-", count = 4, from = 17, to = 40 }, { stem = "Cr3dent1al-", count = 60, from = 301, to = 341 },
+    }
 
-    local function secret()
+    local function secret(length)
       local parts = {}
-      for i = 1, COUNT do
-        parts[i] = ("%s%04d"):format(STEM, i)
+      for i = 1, length.count do
+        parts[i] = ("%s%04d"):format(length.stem, i)
       end
       return table.concat(parts)
     end
 
-    -- How many copies of the credential the process has where it can write; of those in a header's line alone, where
-    -- the others are nghttp2's: its table of headers, kept with the connection, and its frames.
-    local function copies(pid, lines_only)
-      local needle, found = secret():sub(OFFSET, OFFSET + 40), 0
+    -- What stands before a copy in a header's line, as the others are nghttp2's: its table of headers, kept with the
+    -- connection, and its frames; and in a page, as the others are Lua's string.
+    local LINE, PAGE = { ": $", ": Bearer $" }, { "<p>$" }
+
+    -- How many copies of the credential the process has where it can write; if `after` is given, of those behind one
+    -- of these patterns.
+    local function copies(pid, length, after)
+      local needle, found = secret(length):sub(length.from, length.to), 0
       local memory = io.open("/proc/" .. pid .. "/mem", "rb")
       if not memory then
         return nil
@@ -339,9 +346,9 @@ describe("a credential", function()
           local bytes = memory:read(tonumber(last, 16) - tonumber(first, 16)) or ""
           local at = bytes:find(needle, 1, true)
           while at do
-            local before = bytes:sub(math.max(at - OFFSET - 8, 1), at - OFFSET)
-            if not lines_only or before:find(": $") or before:find(": Bearer $") then
-              found = found + 1
+            local before = bytes:sub(math.max(at - length.from - 8, 1), at - length.from)
+            for _, pattern in ipairs(after or { "" }) do
+              found = found + (before:find(pattern) and 1 or 0)
             end
             at = bytes:find(needle, at + 1, true)
           end
@@ -351,19 +358,19 @@ describe("a credential", function()
       return found
     end
 
-    local function look(how, as, base_url, lines_only)
+    local function look(how, as, base_url, length, after)
       local fifo = directory .. "/go-on"
       host.run("rm -f " .. fifo .. "; mkfifo " .. fifo)
       local script = "cd %s && echo $$ && exec %s spec/support/secretive_calls.lua %s %s %s %s %s %d < %s"
       local child = io.popen(script:format(host.quote(host.root()), host.quote(host.interpreter()), how, as, base_url,
-        host.quote(stand_in.ca_file), STEM, COUNT, fifo), "r")
+        host.quote(stand_in.ca_file), length.stem, length.count, fifo), "r")
       local go_on = io.open(fifo, "w")
       local pid, said = child:read("*l"), child:read("*l")
       -- what lives in the thread is freed there, soon after the job's end
-      local found, until_then = copies(pid, lines_only), host.now() + 5
+      local found, until_then = copies(pid, length, after), host.now() + 5
       while found and found > 0 and host.now() < until_then do
         host.pause(20)
-        found = copies(pid, lines_only)
+        found = copies(pid, length, after)
       end
       go_on:write("\n")
       go_on:close()
@@ -373,14 +380,16 @@ describe("a credential", function()
     end
 
     for _, case in ipairs {
-      { "none", "ok", "https" }, { "plan", "ok", "https" }, { "refuse", "ok", "https" },
+      { "none", "ok", "http11" }, { "plan", "ok", "http11" }, { "refuse", "ok", "http11" },
       { "create", "ok", "https" }, { "create", "ok", "http11" }, { "create", "ok", "http" },
-      { "create", "status/401", "https" }, { "create", "html/502", "http11" }, { "create", "slow/50", "https" },
+      { "create", "raw/page", "http", PAGE }, { "create", "status/401", "https" }, { "create", "html/502", "http11" }, { "create", "slow/50", "https" },
       { "cancel", "hang", "https" }, { "cancel", "hang", "http11" }, { "collect", "hang", "https" },
-      { "thread", "ok", "https" }, { "thread", "status/500", "http11" },
+      { "many", "hang", "http11" }, { "thread", "ok", "https" }, { "thread", "status/500", "http11" },
     } do
-      for _, as in ipairs { "token", "key" } do
-        it(("%s, %s over %s, as %s"):format(case[1], case[2], case[3], as), function()
+      for i, length in ipairs { LENGTHS[1], LENGTHS[2], LENGTHS[2] } do
+        local as = i == 3 and "key" or "token"
+
+        it(("%s, %s over %s, as a %s of %d bytes"):format(case[1], case[2], case[3], as, #secret(length)), function()
           if host.is_sanitized() then
             return pending("the sanitizer keeps freed blocks, Lua's strings among them")
           end
@@ -388,7 +397,9 @@ describe("a credential", function()
           local found
           for _ = 1, 3 do
             stand_in:reset()
-            found = look(case[1], as, stand_in:url(case[2], case[3]), case[3] == "https")
+            stand_in:raw("page", "<p>" .. secret(length), "text/html", 502)
+            found = look(case[1], as, stand_in:url(case[2], case[3]), length,
+              case[4] or case[3] == "https" and LINE or nil)
             if not found or found == 0 then
               break
             end
@@ -399,7 +410,7 @@ describe("a credential", function()
           assert.equal(0, found)
           if case[1] ~= "none" and case[1] ~= "plan" and case[1] ~= "refuse" then
             local headers = stand_in:requests()[1].headers
-            assert.equal(secret(), as == "key" and headers["x-auth-key"] or headers.authorization:sub(8))
+            assert.equal(secret(length), as == "key" and headers["x-auth-key"] or headers.authorization:sub(8))
           end
         end)
       end

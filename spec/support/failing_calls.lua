@@ -64,7 +64,7 @@ end
 local function make_calls(path, secret)
   local calls, fine = cjson.decode(read(path)), {}
   for _, call in ipairs(calls) do
-    local opts, told = call.opts, {}
+    local opts, told, go_on = call.opts, {}, call.go_on
     if call.as == "key" then
       opts.email, opts.key = "mail@example.com", (call.before or "") .. secret .. (call.after or "")
     else
@@ -72,13 +72,14 @@ local function make_calls(path, secret)
     end
     opts.on_progress = function(...)
       told[#told + 1] = { ... }
-      return call.go_on
+      return go_on
     end
     local job, refused = traceroute.start(call.account, call.targets, opts)
+    tell(call.name .. ", before it is waited for: ", places_of(job, secret))
     local all = { refused, tostring(refused), tostring(job), told }
     if job then
       local result, err, info = traceroute.wait(job)
-      all[5] = { result or {}, err or {}, tostring(err), info, tostring(job) }
+      all[5] = { result or {}, err or {}, tostring(err), info, tostring(job), job }
       fine[#fine + 1] = not err and call.name or nil
       if result then
         all[6] = tostring(result)

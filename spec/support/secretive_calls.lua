@@ -37,6 +37,14 @@ local ways = {
   plan = function(opts)
     assert(traceroute.plan("a1", "a.example", opts))
   end,
+  -- Small blocks that one call freed are soon another's; these are too many.
+  many = function(opts)
+    local jobs = {}
+    for i = 1, 200 do
+      jobs[i] = assert(traceroute.start("a1", "a.example", opts))
+    end
+    jobs[1]:step(0.05)
+  end,
   thread = function(opts)
     local job = assert(core.start_in_thread("a1", "a.example", opts))
     job:send()
