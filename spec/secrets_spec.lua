@@ -382,7 +382,8 @@ describe("a credential", function()
     for _, case in ipairs {
       { "none", "ok", "http11" }, { "plan", "ok", "http11" }, { "refuse", "ok", "http11" },
       { "create", "ok", "https" }, { "create", "ok", "http11" }, { "create", "ok", "http" },
-      { "create", "raw/page", "http", PAGE }, { "create", "status/401", "https" }, { "create", "html/502", "http11" }, { "create", "slow/50", "https" },
+      { "create", "raw/page", "http", PAGE }, { "create", "status/401", "https" },
+      { "create", "html/502", "http11" }, { "create", "slow/50", "https" },
       { "cancel", "hang", "https" }, { "cancel", "hang", "http11" }, { "collect", "hang", "https" },
       { "many", "hang", "http11" }, { "thread", "ok", "https" }, { "thread", "status/500", "http11" },
     } do
