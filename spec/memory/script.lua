@@ -92,6 +92,11 @@ local WHAT = {
   probe = function()
     return probe(traceroute.probe)
   end,
+  survey = function()
+    return probe(function(...)
+      return wait(core.survey_in_thread(...))
+    end)
+  end,
 }
 
 -- What the core does when it is loaded, and again after that failed.
@@ -105,8 +110,11 @@ local function check()
   traceroute = traceroute or require "traceroute"
   invalid(traceroute.probe)
   local result, err
-  if what == "probe" then
-    result, err = traceroute.probe("127.0.0.1", { max_ttl = 3, packets_per_ttl = 1, resolve = false, asn = false })
+  if what == "probe" or what == "survey" then
+    local call = what == "probe" and traceroute.probe or function(...)
+      return wait(core.survey_in_thread(...))
+    end
+    result, err = call("127.0.0.1", { max_ttl = 3, packets_per_ttl = 1, resolve = false, asn = false })
   elseif what == "thread" then
     result, err = wait(core.start_in_thread("account", "192.0.2.1", options("ok")))
   else
