@@ -118,6 +118,11 @@ $(OUT)/memory/%: spec/memory/%.c $(OBJECTS) $(OUT)/flags
 	$(say)$(COMPILE) $(LUA_CFLAGS) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LDFLAGS) $(LUA_LIBS) \
 	  $(CURL_LIBS) $(CARES_LIBS) -lm
 
+# What spec/soak/soak.lua asks.
+$(OUT)/soak/heap.so: spec/soak/heap.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(say)$(COMPILE) $(LUA_CFLAGS) -shared -o $@ $<
+
 # What everything is made with: when it changes, everything is made again.
 $(OUT)/flags: FORCE
 	@$(PKG_CONFIG) --exists $(LUA_PKG) libcurl libcares || \
@@ -204,12 +209,12 @@ fuzz: ## the fuzzers, with sanitizers, on all cores; SECONDS=60 of each, FUZZ=sl
 fuzzers: $(patsubst %,$(OUT)/fuzz/fuzz_%,$(or $(FUZZ),$(FUZZERS)))
 
 unit: $(UNIT_TESTS) $(REPLAYS)
-programs: $(patsubst %,$(OUT)/memory/%,driver threads watches) $(LOOP)
+programs: $(patsubst %,$(OUT)/memory/%,driver threads watches) $(OUT)/soak/heap.so $(LOOP)
 objects: $(OBJECTS)
 
 ##@ Keeping the tree good
 
-C_FILES := $(wildcard csrc/*.[ch] $(addprefix spec/,unit/*.[ch] fuzz/*.[ch] memory/*.[ch] bench/clients/*.[ch]))
+C_FILES := $(wildcard csrc/*.[ch] $(addprefix spec/,unit/*.[ch] fuzz/*.[ch] memory/*.[ch] soak/*.[ch] bench/clients/*.[ch]))
 LINTS   := lua format warnings cppcheck tidy rooms rockspec space
 
 lint: ## luacheck, clang-format, gcc, clang, cppcheck, clang-tidy, the house rules
@@ -232,7 +237,7 @@ lint-warnings:
 lint-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c99 -D_GNU_SOURCE -D__linux__ \
 	  --enable=warning,performance,portability -DLUA_VERSION_NUM=504 -DLIBCURL_VERSION_NUM=0x075801 \
-	  -Icsrc csrc spec/unit spec/fuzz spec/memory spec/bench/clients
+	  -Icsrc csrc spec/unit spec/fuzz spec/memory spec/soak spec/bench/clients
 
 lint-tidy:
 	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $$(nproc) -I{} \

@@ -1,19 +1,26 @@
 -- Many calls with faults mixed in, and what the process has grown by afterwards: `soak.lua CALLS`. Prints its figures;
 -- the exit status is bad if a call did not end as it should, or memory or descriptors have grown.
 --
--- Memory is the resident set after full collections, every hundred calls. What is judged are the calls after the
--- first 2,000 (or half of them, if there are fewer than 4,000): the most of their last quarter against the most of
--- their first, for the calls between. Allocators settle for long, so that some growth is allowed however few the calls
--- are, and a little for each call. Where it was more, twice as many calls are made and judged by themselves, and if
--- need be twice as many again: what settles comes to an end, what leaks does not. A few descriptors are allowed, too,
--- as idle connections come and go; what leaks one a round leaks dozens.
+-- What is judged are the calls after the first 2,000 (or two thirds of them, if there are fewer than 3,000). What
+-- libc's heap has in use, all libraries' blocks but Lua's own, and what Lua has, are looked at before them and after
+-- them, each time without a connection: they stay the same to within a few hundred bytes however many calls there are,
+-- so that a block lost every hundred calls shows. The resident set is looked at every hundred calls, after full
+-- collections: the most of the last quarter against the most of the first, for the calls between; allocators settle
+-- for long, so that some growth is allowed however few the calls are, and a little for each call.
+--
+-- Where it was more, twice as many calls are made and judged by themselves, and if need be twice as many again: what
+-- settles comes to an end, what leaks does not. A few descriptors are allowed, as a prober comes and goes; what leaks
+-- one a round leaks dozens.
 
 local host = require "spec.support.host"
 host.clean_environment()
 
+local built = require "spec.support.built"
 local garbage = require "spec.support.garbage"
 local server = require "spec.support.server"
 local traceroute = require "traceroute"
+
+io.stdout:setvbuf "no" -- its buffer is part of the heap
 
 local CALLS_MIN, CALLS_STEP = 1000, 200
 local CALLS = tonumber((...) or 20000)
@@ -24,10 +31,12 @@ end
 
 local SETTLING_MAX = 256 * 1024 -- bytes
 local BYTES_A_CALL_MAX = 16
+local HEAP_MAX = 2048 -- bytes
+local LUA_MAX = 16 * 1024 -- bytes; this program keeps its samples
 local DESCRIPTORS_MAX = 4
 local AGAIN_MAX = 2
 local SAMPLE = 100
-local WARM_UP = math.min(2000, CALLS / 2)
+local WARM_UP = math.min(2000, math.floor(CALLS / 150) * SAMPLE)
 local PROBE = 50 -- one call of these is a probe
 
 local PAGE = tonumber((host.run("getconf PAGESIZE")))
@@ -176,7 +185,19 @@ local function slope(samples, from)
   return (n * sxy - sx * sy) / (n * sxx - sx * sx)
 end
 
+local in_use = assert(package.loadlib(built.program("soak/heap.so"), "luaopen_heap"))()
+
+-- Bytes of libc's heap but for Lua's own, and those, once all connections are closed. LuaJIT's are not libc's.
+local function held()
+  debug.getregistry()["traceroute.reactor"] = nil
+  collectgarbage()
+  collectgarbage()
+  local lua = collectgarbage("count") * 1024
+  return in_use() - (rawget(_G, "jit") and 0 or lua), lua
+end
+
 local samples, wrong, opened = {}, 0, nil
+local heap, lua_heap -- when what is judged began
 
 local function call(from, to)
   for n = from, to do
@@ -188,7 +209,10 @@ local function call(from, to)
     end
     if n % SAMPLE == 0 then
       samples[#samples + 1] = resident()
-      if n == WARM_UP then
+      if n == SAMPLE then
+        held() -- what the first time leaves is no growth
+      elseif n == WARM_UP then
+        heap, lua_heap = held()
         opened = descriptors()
       end
     end
@@ -209,7 +233,17 @@ local function has_grown(since)
     :format(samples[since] / 1024, since * SAMPLE, before / 1024, after / 1024))
   print(("growth: %.0f kB in %d calls, at most %.0f kB allowed; slope: %.2f bytes a call"):format(
     growth / 1024, between, allowed / 1024, slope(samples, first)))
-  return growth > allowed
+  local heap_now, lua_now = held()
+  local heap_growth, lua_growth = heap_now - heap, lua_now - lua_heap
+  print(("heap: %.0f bytes, then %+.0f, at most %d allowed"):format(heap, heap_growth, HEAP_MAX))
+  print(("Lua's: %.0f bytes, then %+.0f, at most %d allowed"):format(lua_heap, lua_growth, LUA_MAX))
+  heap, lua_heap = heap_now, lua_now
+  return growth > allowed or heap_growth > HEAP_MAX or lua_growth > LUA_MAX
+end
+
+-- lua-cjson keeps the largest buffer that it needed.
+for i = 1, #garbage do
+  traceroute.create(stand_in.account, "192.0.2.1", options("garbage/" .. i))
 end
 
 local began = host.now()
