@@ -80,6 +80,7 @@ local FLOOD = ("{ printf %%s %s; yes %s | tr -d '\\n' | head -c %d; printf %%s %
 local AT_ONCE = "^the response holds more in one go than is taken in"
 
 local function flood(name, packed_by, listener, case)
+  case.is_long = true
   case.on, case.colos, case.opts = listener, 7540, { retries = 2, timeout = 60 } -- it takes valgrind ten
   case.wire = function()
     return compressed(name, host.run(FLOOD .. packed_by), { status = case.status }).wire
@@ -96,13 +97,13 @@ flood("zstd", "zstd -1qc", "http", { kind = "permission", status = 403, says = "
 for _, listener in ipairs { "https", "http11" } do
   local at = " at " .. listener
   add("200 MB of spaces" .. at, { at = "space/200", on = listener, kind = "invalid_response", status = 200,
-    says = TOO_LARGE })
+    is_long = true, says = TOO_LARGE })
   add("a gzip bomb of 200 MB" .. at, { at = "gzip_bomb/200", on = listener, kind = "invalid_response", status = 200,
-    says = TOO_LARGE })
+    is_long = true, says = TOO_LARGE })
   add("200 MB of spaces with 502" .. at, { at = "space/200/502", on = listener, kind = "server", status = 502,
-    says = LARGE_PAGE })
+    is_long = true, says = LARGE_PAGE })
   add("a gzip bomb of 200 MB with 502" .. at, { at = "gzip_bomb/200/502", on = listener, kind = "server", status = 502,
-    says = LARGE_PAGE })
+    is_long = true, says = LARGE_PAGE })
 end
 add("more than max_response_bytes", { at = "ok", opts = { max_response_bytes = 3000 }, kind = "invalid_response",
   status = 200, says = "^the response is larger than max_response_bytes %(3000%)" })

@@ -2,6 +2,7 @@
 -- form of a case is in spec/support/hostile_server.lua.
 
 local server = require "spec.support.server"
+local uv = require "luv"
 
 local cases = {}
 
@@ -63,12 +64,29 @@ add { "silence in the handshake, until connect_timeout", kind = "connection", ur
   says = "^no connection within 0%.2 s", opts = { connect_timeout = 0.2 } }
 add { "silence in the handshake, until timeout", kind = "timeout", url = silent,
   says = WITHIN, opts = { timeout = 0.2 } }
-add { "a handshake of one byte a second", kind = "connection", says = "^no connection within 0%.3 s",
-  opts = { connect_timeout = 0.3 }, serve = function(client, text)
-    if text ~= "" then
-      client:write("\22") -- and the next one would come too late
+
+-- A server's hello, as far as it goes, in pieces of one byte.
+local RECORD = "\22\3\3\0\122\2\0\0\118\3\3" .. ("r"):rep(1000)
+local function drip(bytes, milliseconds)
+  return function(client, text)
+    if text == "" then
+      return
     end
-  end }
+    local timer, at = uv.new_timer(), 0
+    timer:start(0, milliseconds, function()
+      at = at + 1
+      if client:is_closing() or at > #bytes then
+        timer:close()
+      else
+        client:write(bytes:sub(at, at))
+      end
+    end)
+  end
+end
+add { "a handshake of one byte a second", kind = "connection", says = "^no connection within 0%.3 s",
+  opts = { connect_timeout = 0.3 }, serve = drip(RECORD, 1000) }
+add { "a handshake of one byte every 50 ms", kind = "connection", says = "^no connection within 0%.3 s",
+  opts = { connect_timeout = 0.3 }, serve = drip(RECORD, 50) }
 
 -- ---- whom not to trust ----
 
