@@ -9,6 +9,8 @@
 --     way to say it ("bytes/NAME"); or
 --   serve = function(client, text), called for what arrives at a TCP port of its own ("" when it connects), plain =
 --     without TLS, window = about how many bytes it takes before it is asked; or
+--   frames = what is said of HTTP/2, to the byte, once the request came; endless = what is then said over and over;
+--     after = what is said once the PING in the former is answered, before the connection is closed; or
 --   url = function(stand_in) -> URL [, function to call at the end]
 --   opts = more options of the call, or a function(stand_in) that gives them
 --   kind, status, path, code, retry_after of the error (at_most: a retry_after by the clock), attempts (1); says = a
@@ -59,10 +61,80 @@ local function listen(serve, plain, window)
   return ("%s://127.0.0.1:%d"):format(plain and "http" or "https", socket:getsockname().port), stop
 end
 
+local PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+local DATA, PING = 0, 6
+
+-- Whether what a client said, from its preface on, holds a whole frame of that kind with flag 1: the end of a stream,
+-- or the answer to a PING.
+local function has_frame(bytes, kind)
+  local at = #PREFACE
+  while #bytes >= at + 9 do
+    local high, middle, low, this, flags = bytes:byte(at + 1, at + 5)
+    at = at + 9 + high * 65536 + middle * 256 + low
+    if this == kind and flags % 2 == 1 and #bytes >= at then
+      return true
+    end
+  end
+  return false
+end
+
+-- What to say to the bytes of a client, as they come, and whether to close then.
+local function speaker(case)
+  local came, waits_for = "", DATA
+  return function(bytes)
+    if bytes:find(PREFACE, 1, true) then
+      came, waits_for = "", DATA
+    end
+    came = came .. bytes
+    if not waits_for or not has_frame(came, waits_for) then
+      return nil
+    elseif waits_for == PING then
+      return case.after, true
+    end
+    waits_for = case.after and PING
+    return case.frames
+  end
+end
+
+-- A TLS port that speaks HTTP/2 by name, and says to its clients what the case is made of. Its URL and how to end it.
+local function listen_http2(stand_in, case)
+  local port, input, output, speak = host.free_ports(1)[1], uv.new_pipe(false), uv.new_pipe(false), speaker(case)
+  local address, certificate = "127.0.0.1:" .. port, stand_in.directory .. "/good"
+  local process = assert(uv.spawn("openssl", { stdio = { input, output, nil }, args = { "s_server", "-quiet", "-alpn",
+    "h2", "-accept", address, "-cert", certificate .. ".pem", "-key", certificate .. ".key" } }, function() end))
+  process:unref()
+  while not host.connects(port) do
+    host.pause(2)
+  end
+  local function go_on(err)
+    if not err and not input:is_closing() then
+      input:write(case.endless, go_on)
+    end
+  end
+  output:read_start(function(_, bytes)
+    local words, is_last = speak(bytes or "")
+    if words then
+      input:write(words, case.endless and go_on or nil)
+    end
+    if is_last then
+      input:shutdown()
+    end
+  end)
+  return "https://" .. address, function()
+    process:kill("sigkill")
+    for _, handle in ipairs { input, output, process } do
+      handle:close()
+    end
+    uv.run("nowait")
+  end
+end
+
 -- The case's base URL, and what to call at the end, if anything.
 local function place(stand_in, case)
   if case.serve then
     return listen(case.serve, case.plain, case.window)
+  elseif case.frames then
+    return listen_http2(stand_in, case)
   elseif case.url then
     return case.url(stand_in)
   elseif case.text then
@@ -124,8 +196,9 @@ function hostile_server.run(stand_in, case)
   local limit = has_to_wait and (own_opts.connect_timeout or opts.timeout) + LATE or AT_ONCE * (case.is_long and 4 or 1)
   local begun = uv.hrtime()
   local job = assert(traceroute.start(stand_in.account, TARGET, opts))
-  while not job:step(case.serve and 0.002 or 1) do
-    if case.serve then
+  local is_ours = case.serve or case.frames
+  while not job:step(is_ours and 0.002 or 1) do
+    if is_ours then
       uv.run("nowait")
     end
   end
@@ -158,7 +231,7 @@ end
 -- All cases, in the order of their files.
 function hostile_server.cases()
   local list = {}
-  for _, name in ipairs { "connections", "messages", "bodies", "texts", "refusals" } do
+  for _, name in ipairs { "connections", "messages", "http2", "bodies", "texts", "refusals" } do
     for _, case in ipairs(require("spec.hostile." .. name)) do
       case.room = name
       list[#list + 1] = case
