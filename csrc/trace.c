@@ -5,9 +5,9 @@
 ** A target is awake while it may have a probe to send that is sure to count; it is ahead while
 ** all it may have is a guess; it is shut out for a while after the sender refused it; otherwise it
 ** is asleep, until one of its probes is answered or grows old enough. Awake ones are served in
-** turn, then new ones are begun, and only what is left goes to guesses: while the rate is what holds us up nothing is wasted, no more targets
-** are begun than it takes to use the rate, so that the first are done early; and a lone target
-** is done quickly. */
+** turn, then new ones are begun, and only what is left goes to guesses: while the rate is what holds
+** us up nothing is wasted, no more targets are begun than it takes to use the rate, so that the
+** first are done early; and a lone target is done quickly. */
 #include "trace.h"
 
 #include <math.h>
@@ -17,8 +17,11 @@
 #include "trace_flight.h"
 #include "trace_path.h"
 
-/* Seconds without sending after the sender said that it has no room, unless an answer comes. */
+/* Seconds without sending after the sender said that it has no room, or refused a probe while nothing
+** is answered; an answer ends them. */
 #define BACK_OFF 0.02
+/* Seconds after an answer in which a refusal is taken for its target's own trouble. */
+#define ANSWERED 0.25
 /* Seconds for which a target whose probe was refused is not tried again: a bit more, so that the
 ** next one gets its chance, and shows whether it is all of them. */
 #define SHUT_OUT 0.025
@@ -36,7 +39,7 @@ struct target {
   double began;               /* -1: nothing was sent yet */
   unsigned refusals;          /* in a row, not counting those of probes that were out already */
   double refused_at;
-  int is_awake;
+  int is_awake, is_shut_out;
 };
 
 /* Targets that wait their turn, in blocks. */
@@ -56,9 +59,13 @@ struct tr_trace {
   struct waiting *waiting, *waiting_last;
   double due;              /* when the next packet would go out if there were no bursts */
   double burst;            /* seconds by which it may go out earlier */
-  double paused_until;     /* no room at the sender */
+  double paused_until;     /* no room at the sender, or it refuses everybody */
   double allowed;          /* probes out at once, as learned from a sender without room */
-  int is_refused_for_good; /* a target ended by it, and nothing was answered since */
+  double answered_at;      /* the last time */
+  double refused_at;       /* the last time that it counted */
+  double tried_at;         /* when the last probe went out */
+  unsigned refusals;       /* of anybody, in a row, each after a pause */
+  int is_refused_for_good; /* as often as it takes, and nothing was answered since */
   int is_aborted;
   struct tr_trace_counts counts;
 };
@@ -82,6 +89,7 @@ static void keep_options(struct tr_trace *t, const struct tr_trace_options *opti
   if (o->port == 0 && o->protocol == TR_PROTOCOL_TCP) o->port = 80;
   t->allowed = o->in_flight;
   t->due = t->paused_until = -HUGE_VAL;
+  t->answered_at = t->refused_at = t->tried_at = -HUGE_VAL;
   double packets = o->rate * TR_TRACE_BURST;
   t->burst = packets > 1 ? (packets - 1) / o->rate : 0;
 }
@@ -170,12 +178,14 @@ static void wake(struct tr_trace *t, struct target *target) {
   tr_trace_list_remove(&target->link);
   tr_trace_list_append(&t->awake, &target->link);
   target->is_awake = 1;
+  target->is_shut_out = 0;
 }
 
 static void shut_out(struct tr_trace *t, struct target *target) {
   tr_trace_list_remove(&target->link);
   tr_trace_list_append(&t->shut_out, &target->link);
   target->is_awake = 0;
+  target->is_shut_out = 1;
 }
 
 /* Seconds until one that is shut out may be tried again; HUGE_VAL: there is none. */
@@ -244,7 +254,9 @@ static void back_off(struct tr_trace *t, double now) {
   t->paused_until = now + BACK_OFF;
 }
 
-static void come_forward(struct tr_trace *t) {
+static void come_forward(struct tr_trace *t, double now) {
+  t->answered_at = now;
+  t->refusals = 0;
   t->is_refused_for_good = 0;
   if (t->allowed < t->options.in_flight) t->allowed += 1 / t->allowed;
   t->paused_until = -HUGE_VAL;
@@ -252,13 +264,21 @@ static void come_forward(struct tr_trace *t) {
 
 static const struct tr_reply silent = {.answer = TR_ANSWER_SILENT};
 
-/* Whether another try of what was refused is no use. */
-static int is_final(struct tr_trace *t, struct target *target, double sent_at, double now) {
+/* While others are answered a refusal holds up nobody but its target. While none is, it may be
+** everybody's: then they are tried one by one, with pauses, and all their refusals count as one's.
+** What was out together is refused together, which counts once. */
+static void refuse(struct tr_trace *t, struct target *target, double sent_at, double now) {
   if (target && sent_at >= target->refused_at) {
     target->refused_at = now;
     if (++target->refusals >= TR_TRACE_REFUSALS) t->is_refused_for_good = 1;
+    shut_out(t, target);
   }
-  return t->is_refused_for_good;
+  if (t->is_refused_for_good || sent_at < t->refused_at || now - t->answered_at < ANSWERED) return;
+  t->refused_at = now;
+  if (++t->refusals >= TR_TRACE_REFUSALS)
+    t->is_refused_for_good = 1;
+  else
+    t->paused_until = now + BACK_OFF;
 }
 
 /* Ends a probe's being out, then does for its target what follows. */
@@ -267,18 +287,17 @@ static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct 
   struct target *target = slot->target;
   release(t, slot);
   enum tr_answer what = reply->answer;
-  if (what == TR_ANSWER_REFUSED)
-    what = is_final(t, target, slot->sent_at, now) ? TR_ANSWER_UNSENDABLE : TR_ANSWER_EXHAUSTED;
+  if (what == TR_ANSWER_REFUSED) {
+    refuse(t, target, slot->sent_at, now);
+    what = t->is_refused_for_good ? TR_ANSWER_UNSENDABLE : TR_ANSWER_EXHAUSTED;
+  }
   if (what == TR_ANSWER_EXHAUSTED) {
     t->counts.exhausted++;
     t->counts.sent--;
-    back_off(t, now);
+    if (reply->answer == TR_ANSWER_EXHAUSTED) back_off(t, now);
     if (!target) return;
     tr_trace_path_take_back(&target->path, slot->ttl);
-    if (reply->answer == TR_ANSWER_REFUSED)
-      shut_out(t, target);
-    else
-      wake(t, target);
+    if (!target->is_shut_out) wake(t, target);
   } else if (what == TR_ANSWER_UNSENDABLE) {
     t->counts.sent--;
     if (target) end(t, target, 1, now);
@@ -287,7 +306,7 @@ static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct 
       t->counts.lost++;
     else
       t->counts.answered++;
-    come_forward(t);
+    come_forward(t, now);
     if (!target) return;
     target->refusals = 0;
     if (tr_trace_path_answer(&target->path, slot->ttl, reply) != 0)
@@ -363,7 +382,9 @@ static void grow_old(struct tr_trace *t, double now) {
 /* Seconds for which nothing may be sent. */
 static double held(const struct tr_trace *t, double now) {
   if (t->flight.out_now >= (unsigned)t->allowed) return HUGE_VAL;
-  return fmax(tr_trace_until(t->paused_until, now), tr_trace_until(t->due - t->burst, now));
+  double until = fmax(t->paused_until, t->due - t->burst);
+  if (t->refusals > 0 && !t->is_refused_for_good) until = fmax(until, t->tried_at + BACK_OFF);
+  return tr_trace_until(until, now);
 }
 
 /* Whether another target may be begun: of those that are neither awake nor shut out each has a probe
@@ -418,6 +439,7 @@ static void launch(struct tr_trace *t, struct target *target, unsigned ttl, doub
   probe->local_port =
       t->options.protocol == TR_PROTOCOL_UDP ? local_port(result->id, t->options.seed) : 0;
   if (target->began < 0) target->began = now;
+  t->tried_at = now;
   t->due = fmax(t->due, now) + 1 / t->options.rate;
   t->counts.sent++;
 }

@@ -20,8 +20,8 @@
 #define TR_TRACE_GRACE 1.0
 
 /* A target is ended when it was refused so many times in a row, each time anew after a pause, in
-** which others have their turns; those that are refused after it end at once, until anything is
-** answered again. */
+** which others have their turns; or when so many in a row were refused, whoever's, and nothing was
+** answered. Those that are refused after it end at once, until anything is answered again. */
 #define TR_TRACE_REFUSALS 100
 
 /* What may go out at once after a pause: so many seconds' worth of `rate`, and one at least. */

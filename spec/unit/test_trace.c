@@ -1,6 +1,6 @@
 /* Unit tests of trace, driven by hand: when which probe goes out, and what ends a target. Whole
 ** traces are run in test_trace_network.c; the numbers are test_trace_path.c's, the tokens
-** test_trace_flight.c's. */
+** test_trace_flight.c's, refusals test_trace_refused.c's. */
 #include "by_hand.h"
 
 /* When a lone target's probes go out. */
@@ -107,99 +107,6 @@ static void test_unsendable(void **state) {
   assert_int_equal(count(t).answered, 2);
   assert_true(isinf(no_next(t, START + 1)));
   tr_trace_result_free(result);
-  tr_trace_free(t);
-}
-
-static void assert_ended(struct tr_trace *t, int was_aborted) {
-  struct tr_trace_result *result = tr_trace_finished(t);
-  assert_non_null(result);
-  assert_int_equal(result->was_aborted, was_aborted);
-  tr_trace_result_free(result);
-}
-
-/* What is refused is asked for again after a pause, up to a bound; the next target is not tried so
-** often, unless something was answered. */
-static void test_refused(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.packets_per_ttl = options.in_flight = 1;
-  struct tr_trace *t = fresh(&options, 4);
-  double now = START;
-  for (unsigned i = 1; i < TR_TRACE_REFUSALS; i++) {
-    answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
-    assert_null(tr_trace_finished(t));
-    assert_near(no_next(t, now), 0.02);
-    assert_near(no_next(t, now + 0.02), 0.005);
-    assert_int_equal(count(t).exhausted, i);
-    now += 0.025;
-  }
-  answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
-  assert_ended(t, 1);
-  answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
-  assert_ended(t, 1);
-  answer(t, next(t, now).token, TR_ANSWER_REACHED, 1, 0.01, now);
-  assert_ended(t, 0);
-  answer(t, next(t, now).token, TR_ANSWER_REFUSED, 0, 0, now);
-  assert_null(tr_trace_finished(t));
-  assert_int_equal(count(t).exhausted, TR_TRACE_REFUSALS);
-  tr_trace_free(t);
-}
-
-/* While it waits others have their turns, as many as probes may be out. */
-static void test_refused_beside_others(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.packets_per_ttl = 1;
-  options.in_flight = 3;
-  struct tr_trace *t = fresh(&options, 5);
-  struct tr_probe probe = next(t, START);
-  uint32_t refused = probe.to->ip.v4.s_addr;
-  for (unsigned i = 1; i < TR_TRACE_REFUSALS; i++) {
-    double now = START + 0.03 * i;
-    answer(t, probe.token, TR_ANSWER_REFUSED, 0, 0, now);
-    probe = i < 5 ? next(t, now + 0.02) : next(t, now + 0.03);
-    if (i < 5) {
-      assert_int_not_equal(probe.to->ip.v4.s_addr, refused);
-      answer(t, probe.token, TR_ANSWER_REACHED, 1, 0.001, now + 0.021);
-      assert_ended(t, 0);
-      probe = next(t, now + 0.025);
-    }
-    assert_int_equal(probe.to->ip.v4.s_addr, refused);
-  }
-  answer(t, probe.token, TR_ANSWER_REFUSED, 0, 0, START + 9);
-  assert_ended(t, 1);
-  assert_true(tr_trace_is_done(t));
-  tr_trace_free(t);
-  t = fresh(&options, 1000); /* nor are more begun where all are refused */
-  for (unsigned i = 0; i < 10; i++) {
-    answer(t, next(t, START + i).token, TR_ANSWER_REFUSED, 0, 0, START + i);
-    struct tr_trace_counts now = count(t);
-    assert_true(now.targets <= 3);
-  }
-  tr_trace_abort(t, START + 10);
-  tr_trace_free(t);
-}
-
-/* Those that were out together are refused together, which counts once. */
-static void test_refused_together(void **state) {
-  (void)state;
-  struct tr_trace_options options = usual;
-  options.in_flight = 2 * TR_TRACE_REFUSALS;
-  options.rate = 1e6;
-  struct tr_trace *t = fresh(&options, 1);
-  uint32_t token[64];
-  unsigned out = 0;
-  struct tr_probe probe;
-  double wait;
-  for (unsigned turn = 0; turn < TR_TRACE_REFUSALS / 2; turn++) {
-    double now = START + turn;
-    for (out = 0; out < 64 && tr_trace_next(t, now, &probe, &wait); out++)
-      token[out] = probe.token;
-    assert_true(out > 1 || turn > 0);
-    for (unsigned i = 0; i < out; i++)
-      answer(t, token[i], TR_ANSWER_REFUSED, 0, 0, now + 0.01);
-    assert_null(tr_trace_finished(t));
-  }
   tr_trace_free(t);
 }
 
@@ -416,9 +323,6 @@ int main(void) {
       cmocka_unit_test(test_slow_rate),
       cmocka_unit_test(test_exhausted),
       cmocka_unit_test(test_unsendable),
-      cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_refused_beside_others),
-      cmocka_unit_test(test_refused_together),
       cmocka_unit_test(test_abort),
       cmocka_unit_test(test_turns),
       cmocka_unit_test(test_add_later),
