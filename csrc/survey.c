@@ -249,7 +249,7 @@ static void send_what_may_go(struct survey *survey) {
   struct tr_probe probe;
   double now = tr_clock(), wait;
   while (tr_trace_next(survey->trace, now, &probe, &wait)) {
-    struct tr_reply unsent = {.answer = TR_ANSWER_EXHAUSTED};
+    struct tr_reply unsent = {.answer = TR_ANSWER_EXHAUSTED, .is_local = 1};
     if (tr_vantage_send(survey->vantage, &survey->user, &probe, options->protocol,
                         options->wait_time, &unsent.answer) != 0)
       tr_trace_reply(survey->trace, probe.token, &unsent, now);

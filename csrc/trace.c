@@ -63,7 +63,7 @@ struct tr_trace {
   double allowed;          /* probes out at once, as learned from a sender without room */
   double answered_at;      /* the last time */
   double refused_at;       /* the last time that it counted */
-  double tried_at;         /* when the last probe went out */
+  double tried_at;         /* when the last probe went out, unless the sender never had it */
   unsigned refusals;       /* of anybody, in a row, each after a pause */
   int is_refused_for_good; /* as often as it takes, and nothing was answered since */
   int is_aborted;
@@ -254,7 +254,12 @@ static void back_off(struct tr_trace *t, double now) {
   t->paused_until = now + BACK_OFF;
 }
 
-static void come_forward(struct tr_trace *t, double now) {
+/* What was not the sender's word only takes back that its probe was a try. */
+static void come_forward(struct tr_trace *t, int is_local, double now) {
+  if (is_local) {
+    t->tried_at = -HUGE_VAL;
+    return;
+  }
   t->answered_at = now;
   t->refusals = 0;
   t->is_refused_for_good = 0;
@@ -306,7 +311,7 @@ static void settle(struct tr_trace *t, struct tr_trace_slot *slot, const struct 
       t->counts.lost++;
     else
       t->counts.answered++;
-    come_forward(t, now);
+    come_forward(t, reply->is_local, now);
     if (!target) return;
     target->refusals = 0;
     if (tr_trace_path_answer(&target->path, slot->ttl, reply) != 0)

@@ -75,6 +75,7 @@ struct tr_reply {
   enum tr_answer answer;
   struct tr_address from; /* of EXPIRED and REACHED, and of NO_ROUTE where known (family 0: not) */
   double rtt;             /* seconds, of those that have a `from`; 0 where not known */
+  int is_local;           /* said by this machine: no sign that the sender answers anything */
   unsigned labels;        /* MPLS labels that came with it */
   struct {
     uint32_t label;

@@ -194,7 +194,10 @@ static void deliver(struct tr_vantage *v, struct tr_line_value *value, int is_re
   uint32_t token = slot->token;
   free_slot(v, i);
   if (!user) return;
-  if (is_refused) value->reply.answer = tr_route_look(&slot->to, TR_ANSWER_REFUSED);
+  if (is_refused) {
+    value->reply.answer = tr_route_look(&slot->to, TR_ANSWER_REFUSED);
+    value->reply.is_local = value->reply.answer != TR_ANSWER_REFUSED;
+  }
   user->answer(user->arg, token, &value->reply);
 }
 

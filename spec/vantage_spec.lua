@@ -182,6 +182,32 @@ describe("the child that probes", function()
       ]], alone("ip route add prohibit 192.0.2.0/24 && ip route add blackhole 198.51.100.0/24"))
     end)
 
+    it("is no answer of an mtr-packet that refuses all others: they end as soon", function()
+      local told = child.directory .. "/told"
+      local unwilling = child:file(([[#!/bin/sh
+        while read token command rest; do
+          case "$command" in
+            check-support) echo "$token feature-support support ok" ;;
+            *) echo "$rest" >>%s; echo "$token invalid-argument" ;;
+          esac
+        done]]):format(told), "755")
+      ends_well(([[
+        local targets = {}
+        for i = 1, 1000 do
+          local is_refused = i <= 20 and i %% 2 == 0
+          targets[i] = is_refused and "127.0.0." .. i or ("198.18.%%d.%%d"):format(math.floor(i / 250), i %% 250)
+        end
+        local result, err = traceroute.probe(targets, { rate = 1000, resolve = false, asn = false })
+        assert(#result == 990 and #err.targets == 10)
+        local count = 0
+        for _ in io.lines(%q) do
+          count = count + 1
+        end
+        assert(count >= 100 and count < 500, count)
+        print "fine"
+      ]]):format(told), alone("true") .. " env MTR_PACKET=" .. unwilling)
+    end)
+
     it("any more is not asked again", function()
       local forgetful = child:file([[#!/bin/sh
         while read token command family address rest; do

@@ -103,8 +103,8 @@ static void test_refused_together(void **state) {
 #define HOPS 5
 #define OUT_MAX 1024
 
-/* The first so many are of these kinds in turn: 'R' is refused each time. All others answer after
-** RTT, HOPS hops away. */
+/* The first so many are of these kinds in turn: 'R' is refused each time, to 'N' this machine has no
+** route. All others answer after RTT, HOPS hops away. */
 struct crowd {
   uint32_t targets, first;
   const char *kinds;
@@ -124,10 +124,13 @@ struct answer_to_come {
 
 static void crowd_send(const struct crowd *crowd, struct tr_trace *t, const struct tr_probe *probe,
                        double now, struct answer_to_come *to_come) {
+  static const struct tr_reply no_route = {.answer = TR_ANSWER_NO_ROUTE, .is_local = 1};
   char kind = crowd_kind(crowd, ntohl(probe->to->ip.v4.s_addr) - 0xc6336400);
   to_come->token = 0;
   if (kind == 'R')
     answer(t, probe->token, TR_ANSWER_REFUSED, 0, 0, now);
+  else if (kind == 'N')
+    tr_trace_reply(t, probe->token, &no_route, now);
   else
     *to_come = (struct answer_to_come){probe->token, probe->ttl, now + RTT};
 }
@@ -188,6 +191,18 @@ static void test_all_refused(void **state) {
   assert_true(all.tries <= TR_TRACE_REFUSALS + 20);
 }
 
+/* What this machine says by itself is no answer of the sender, nor does it take long. */
+static void test_refused_beside_local(void **state) {
+  (void)state;
+  struct crowd half = {20, 20, "RN", 0, 0, 0}, many = {1000, 1000, "RN", 0, 0, 0};
+  crowd_run(&half);
+  assert_true(half.seconds < 2.2);
+  assert_true(half.tries <= TR_TRACE_REFUSALS + 10 + 10 * usual.packets_per_ttl);
+  crowd_run(&many);
+  assert_true(many.seconds < 2.2 + many.tries / 2000.0);
+  assert_true(many.tries <= TR_TRACE_REFUSALS + 500 + 500 * usual.packets_per_ttl);
+}
+
 /* What was out already when its target was refused does not put off the target's next turn. */
 static void test_refused_late(void **state) {
   (void)state;
@@ -208,7 +223,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_refused),          cmocka_unit_test(test_refused_beside_others),
       cmocka_unit_test(test_refused_together), cmocka_unit_test(test_refused_of_many),
-      cmocka_unit_test(test_all_refused),      cmocka_unit_test(test_refused_late),
+      cmocka_unit_test(test_all_refused),      cmocka_unit_test(test_refused_beside_local),
+      cmocka_unit_test(test_refused_late),
   };
   return cmocka_run_group_tests_name("trace_refused", tests, NULL, NULL);
 }
