@@ -45,6 +45,16 @@ function faults.slow(args, request)
   service.answer(request)
 end
 
+-- held/<key>: ok, once there is an answer of that name (Server:raw).
+function faults.held(args, request)
+  local path = ngx.config.prefix() .. "raw/" .. args[1]
+  repeat
+    ngx.sleep(0.02)
+    local file = io.open(path)
+  until file and file:close()
+  service.answer(request)
+end
+
 function faults.slow_target(args, request)
   for _, target in ipairs(cjson.decode(request.body).targets) do
     if target == args[1] then
