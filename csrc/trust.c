@@ -12,9 +12,8 @@
 #include "libcurl.h"
 #include "locks.h"
 
-#if TR_TRUST_WORDS_MAX != CURL_ERROR_SIZE
-#error "libcurl's words are of another length"
-#endif
+/* Does not compile where libcurl's words are of another length. */
+typedef char words_fit[TR_TRUST_WORDS_MAX == CURL_ERROR_SIZE ? 1 : -1];
 
 static int is_directory(const char *path) {
   struct stat about;
