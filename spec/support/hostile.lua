@@ -90,6 +90,26 @@ function hostile.is_error(err, name)
   assert.is_nil((tostring(err)):find("%c"), name)
 end
 
+-- Names among the values as paths show them; all others are shown as they are.
+local SHOWN = {
+  ["a\0b"] = "a?b", ["a\n"] = "a?", ["a\r\nX-Evil: 1"] = "a??X-Evil: 1", ["a\255\254\192\128"] = "a????",
+}
+local PATH_MAX = 159
+
+--- Asserts that a path leads to the member of that name in a place, cut where it is long; to the place itself for what
+--- is no name.
+function hostile.is_path_of(path, place, name, label)
+  if type(name) ~= "string" then
+    return assert.equal(place, path, label)
+  end
+  local expected = place .. "." .. (SHOWN[name] or name)
+  if #expected > PATH_MAX then
+    assert.is_true(#path > PATH_MAX - 4, label)
+    expected = expected:sub(1, #path)
+  end
+  assert.equal(expected, path, label)
+end
+
 --- Calls, and fails the spec with the name of the case when something is raised.
 function hostile.call(name, f, ...)
   local returned = { n = select("#", ...), pcall(f, ...) }

@@ -195,6 +195,9 @@ local function check_neighbour(neighbour, path)
   local ok, err = core.vet_options("options", {
     base_url = neighbour.base_url, token = neighbour.token, ca_file = neighbour.ca_file,
   })
+  if ok then
+    ok, err = core.vet_options("probe_options", { city = neighbour.city })
+  end
   if not ok then
     return nested(err, path)
   end
