@@ -44,10 +44,13 @@ local function of_path()
   return { path_of_run(), "192.0.2.9", {} }
 end
 
+-- What errors call the arguments, by their places: `names`, or else as here.
+local NAMES = { [of_result] = { "result", "opts" }, [of_path] = { "colo", "target", "opts" } }
+
 local READERS = {
   ["hops.paths"] = { of_result, count = 1 },
   ["hops.each"] = { of_result, count = 1 },
-  ["hops.filter"] = { of_result, criteria = 2 },
+  ["hops.filter"] = { of_result, criteria = 2, names = { "result", "criteria" } },
   ["analysis.path"] = { of_path, count = 2 },
   ["analysis.destination_responded"] = { of_path, count = 2, nil_is_fine = true },
   ["analysis.last_responding_hop"] = { of_path, count = 1, nil_is_fine = true },
@@ -59,8 +62,9 @@ local READERS = {
   ["analysis.loss"] = { of_path, opts = 3 },
   ["analysis.loss_begins"] = { of_path, opts = 3, nil_is_fine = true },
   ["analysis.rtt_jumps"] = { of_path, opts = 3 },
-  ["analysis.diff"] = { function() return { path_of_run(), path_of_run(), "192.0.2.9" } end },
-  ["analysis.summary"] = { function() return { run()[1] } end },
+  ["analysis.diff"] = { function() return { path_of_run(), path_of_run(), "192.0.2.9" } end,
+    names = { "a", "b", "target" } },
+  ["analysis.summary"] = { function() return { run()[1] } end, names = { "target" } },
   ["analysis.target_summary"] = { of_path, count = 1 },
   ["report.table"] = { of_result, opts = 2 },
   ["report.markdown"] = { of_result, opts = 2 },
@@ -69,12 +73,17 @@ local READERS = {
   ["report.jsonl"] = { of_result, opts = 2 },
   ["report.prometheus"] = { of_result, opts = 2 },
   ["report.dot"] = { of_result, opts = 2 },
-  ["report.diff"] = { function() return { traceroute.analysis.diff(run(), run()), {} } end, opts = 2 },
-  ["report.both_ways"] = { function() return { run(), run(), {} } end, opts = 3 },
+  ["report.diff"] = { function() return { traceroute.analysis.diff(run(), run()), {} } end, opts = 2,
+    names = { "diff", "opts" } },
+  ["report.both_ways"] = { function() return { run(), run(), {} } end, opts = 3, names = { "there", "back", "opts" } },
   ["json.encode"] = { of_result, count = 1 },
-  ["json.decode"] = { function() return { '[{"target":"a","colos":[]}]' } end },
-  ["json.result"] = { function() return { '[{"target":"a","colos":[]}]' } end },
+  ["json.decode"] = { function() return { '[{"target":"a","colos":[]}]' } end, names = { "json" } },
+  ["json.result"] = { function() return { '[{"target":"a","colos":[]}]' } end, names = { "json" } },
 }
+
+local function names_of(reader)
+  return READERS[reader].names or NAMES[READERS[reader][1]]
+end
 
 local function lookup(name)
   local found = traceroute
@@ -84,11 +93,19 @@ local function lookup(name)
   return found
 end
 
--- What a reader answers is something, or nil and an error.
-local function read(name, reader, arguments, f)
-  local value, err = call(name, f or lookup(reader), unpack(arguments, 1, 3))
+-- Whether the path is the place, or leads to what is in it.
+local function is_in(path, place)
+  return path == place or path:sub(1, #place) == place and path:find("^[.[]", #place + 1) ~= nil
+end
+
+-- What a reader answers is something, or nil and an error that says where it is wrong: in one of the places, or for the
+-- only one, which is not looked into, exactly there.
+local function read(name, reader, arguments, f, place, other)
+  local value, err = call(name, f, unpack(arguments, 1, 3))
   if value == nil and (err ~= nil or not READERS[reader].nil_is_fine) then
     is_error(err, name)
+    local is_there = place == err.path or other and (is_in(err.path, place) or is_in(err.path, other))
+    assert.is_true(is_there or false, name .. ": " .. err.path)
   elseif type(value) == "function" then
     for _ = 1, 100 do
       if call(name, value) == nil then
@@ -96,6 +113,7 @@ local function read(name, reader, arguments, f)
       end
     end
   end
+  return value
 end
 
 describe("every function that reads results is among those below:", function()
@@ -116,32 +134,41 @@ end)
 describe("what reads results answers any", function()
   for reader, about in pairs(READERS) do
     it("argument: " .. reader, function()
-      local f = lookup(reader)
+      local f, names = lookup(reader), names_of(reader)
       for place = 1, about.count or #about[1]() do
         for _, case in ipairs(hostile.values) do
-          local arguments = about[1]()
+          local arguments, other = about[1](), nil
           arguments[place] = case.value
-          read(reader .. " " .. place .. " " .. case.name, reader, arguments, f)
+          if type(case.value) == "table" and place == (about.opts or about.criteria) then
+            other = names[place]
+          elseif type(case.value) == "table" and reader == "analysis.diff" then
+            other = "b" -- of two things that are not the same sort
+          end
+          read(reader .. " " .. place .. " " .. case.name, reader, arguments, f, names[place], other)
         end
       end
       for place = 1, about.count or #about[1]() do
         local arguments = about[1]()
         arguments[place] = hostile.megabyte
-        read(reader .. " a megabyte", reader, arguments, f)
+        read(reader .. " a megabyte", reader, arguments, f, names[place])
       end
-      read(reader, reader, {}, f)
+      read(reader, reader, {}, f, names[1])
     end)
 
     if about.opts or about.criteria then
       it("option: " .. reader, function()
         local f, place = lookup(reader), about.opts or about.criteria
+        local container = names_of(reader)[place]
         for option, good in pairs(about.opts and READER_OPTS or CRITERIA) do
           for _, case in ipairs(hostile.values) do
             local arguments, odd = about[1](), case.value
             local key = odd ~= nil and odd == odd and odd or 1
             for _, value in ipairs { { odd }, { { odd } }, { { good, odd } }, { { min = odd } }, { { [key] = 1 } } } do
               arguments[place] = { [option] = value[1] }
-              read(reader .. "." .. option .. " " .. case.name, reader, arguments, f)
+              -- criteria are looked at as a whole, wherever they are
+              read(reader .. "." .. option .. " " .. case.name, reader, arguments, f, container .. "." .. option,
+                (option == "criteria" or about.criteria and case.name:find "trap") and "criteria" or container .. "."
+                .. option)
             end
           end
         end
@@ -153,6 +180,7 @@ describe("what reads results answers any", function()
             local value, err = call(case.name, f, unpack(arguments, 1, 3))
             assert.is_nil(value)
             is_error(err, case.name)
+            hostile.is_path_of(err.path, container, key, case.name)
           end
         end
       end)
@@ -210,6 +238,9 @@ describe("what reads results answers any", function()
         named[#named + 1] = { reader, lookup(reader), about[1] == of_path }
       end
     end
+    local both = {
+      ["analysis.diff"] = traceroute.analysis.diff, ["report.both_ways"] = traceroute.report.both_ways,
+    }
     local places = 0
     each_place(small, function(put)
       places = places + 1
@@ -221,15 +252,17 @@ describe("what reads results answers any", function()
             local target = type(result[1]) == "table" and rawget(result[1], "colos")
             argument = type(target) == "table" and rawget(target, 1)
           end
-          read(one[1] .. " " .. case.name, one[1], { argument }, one[2])
+          read(one[1] .. " " .. case.name, one[1], { argument }, one[2], names_of(one[1])[1])
         end
-        local analysis, report = traceroute.analysis, traceroute.report
-        local compared = call("diff", analysis.diff, result, small())
-        if compared then
-          call("report.diff", report.diff, compared)
+        for side, sides in ipairs { { result, small() }, { small(), result } } do
+          for reader, f in pairs(both) do
+            local read_both = read(reader .. " " .. case.name, reader, sides, f, names_of(reader)[side])
+            if reader == "analysis.diff" and read_both then
+              assert.equal("string", type(call("report.diff", traceroute.report.diff, read_both)), case.name)
+            end
+          end
         end
-        call("both_ways", report.both_ways, result, small())
-        call("summary", analysis.summary, result[1])
+        read("summary " .. case.name, "analysis.summary", { result[1] }, traceroute.analysis.summary, "target")
         -- as print does at the prompt
         assert.equal("string", type(call("tostring", tostring, setmetatable(result, core.result_metatable))))
       end
@@ -249,7 +282,8 @@ describe("what reads results answers any", function()
     end, function(put)
       places = places + 1
       for _, case in ipairs(hostile.values) do
-        read("report.diff " .. case.name, "report.diff", { put(case.value) }, traceroute.report.diff)
+        read("report.diff " .. case.name, "report.diff", { put(case.value) }, traceroute.report.diff,
+          "diff")
       end
     end)
     assert.is_true(places > 50, places)

@@ -67,6 +67,15 @@ describe("invalid", function()
       assert.equal("invalid_request", err.kind)
     end)
 
+    it("names the argument whose metamethods may have raised, where it is told the names", function()
+      local trap = setmetatable({}, { __index = function() error("trap") end })
+      local named = invalid.guarded({ "first", "second" }, fault)
+      assert.equal("first", select(2, named({ trap }, { trap })).path)
+      assert.equal("second", select(2, named({}, { trap })).path)
+      assert.equal("first", select(2, named({}, {}, trap)).path)
+      assert.is_false(pcall(named, {}, {}))
+    end)
+
     it("raises lack of memory and an interrupt, whoever they come from", function()
       for _, raised in ipairs { "not enough memory", "interrupted!" } do
         local trap = setmetatable({}, { __index = function() error(raised, 0) end })

@@ -9,6 +9,7 @@ local rtt = require "traceroute.analysis.rtt"
 local summary = require "traceroute.analysis.summary"
 
 local of = invalid.guarded
+local OF_COLO = { "colo", "target", "opts" }
 
 ---@class traceroute.Analysis each answers with nil and an error when what it is asked of cannot be read
 return {
@@ -20,10 +21,10 @@ return {
   as_path = of("colo", path.as_path),
   path_id = of("colo", path.path_id),
   multipath = of("colo", path.multipath),
-  loss = of("colo", loss.verdicts),
-  loss_begins = of("colo", loss.begins),
-  rtt_jumps = of("colo", rtt.jumps),
-  diff = of("a", diff.diff),
+  loss = of(OF_COLO, loss.verdicts),
+  loss_begins = of(OF_COLO, loss.begins),
+  rtt_jumps = of(OF_COLO, rtt.jumps),
+  diff = of({ "a", "b" }, diff.diff),
   summary = of("target", summary.summary),
   target_summary = of("colo", path.summary),
 }

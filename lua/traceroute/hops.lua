@@ -392,6 +392,6 @@ end
 ---@param criteria? traceroute.Criteria
 ---@return traceroute.Record[]? records
 ---@return traceroute.Error? err what cannot be read as a result; an unknown or malformed criterion
-hops.filter = invalid.guarded("result", filter)
+hops.filter = invalid.guarded({ "result", "criteria" }, filter)
 
 return hops

@@ -6,7 +6,6 @@
 
 local text = require "traceroute.text"
 
-local unpack = table.unpack or unpack -- luacheck: ignore
 local invalid = {}
 
 -- Of what a caller's own strings add to an error; as many bytes as the core takes.
@@ -76,8 +75,8 @@ local function has_ways_of_its_own(value)
   return not core or not (rawequal(meta, core.result_metatable) or rawequal(meta, core.error_metatable))
 end
 
--- Whether any of these values, or what it holds, however deep, has a metatable that could raise.
-local function hold_traps(...)
+-- Whether the value, or what it holds, however deep, has a metatable that could raise.
+local function holds_traps(root)
   local queue, seen = {}, {}
   local function visit(value)
     local kind = type(value)
@@ -86,9 +85,7 @@ local function hold_traps(...)
       queue[#queue + 1] = value
     end
   end
-  for i = 1, select("#", ...) do
-    visit((select(i, ...)))
-  end
+  visit(root)
   while #queue > 0 do
     local value = table.remove(queue)
     if has_ways_of_its_own(value) then
@@ -107,15 +104,17 @@ local function settle(path, arguments, ran, ...)
     return ...
   end
   local reason = invalid.reason((...))
-  if not hold_traps(unpack(arguments, 1, arguments.n)) then
-    error((...), 0)
+  for i = 1, arguments.n do
+    if holds_traps(arguments[i]) then
+      return invalid.value(type(path) == "table" and (path[i] or path[1]) or path, reason)
+    end
   end
-  return invalid.value(path, reason)
+  error((...), 0)
 end
 
 ---The same function, but what its arguments' metamethods raise is refused like any other value that is of no use. Where
 ---no argument has any, the fault is our own, and raised again: no value disguises it.
----@param path string of the argument that is most likely the one
+---@param path string|string[] of the argument that is most likely the one; of each, where several may be
 ---@param read function
 ---@return function
 function invalid.guarded(path, read)

@@ -15,8 +15,9 @@ local ROOMS = {
   both_ways = { "both_ways" },
 }
 
--- What each draws, as errors name it; of all others a result.
-local DRAWN = { diff = "diff", both_ways = "there" }
+-- The arguments of each, as errors name them; of all others as of a result.
+local ARGUMENTS = { diff = { "diff", "opts" }, both_ways = { "there", "back", "opts" } }
+local OF_RESULT = { "result", "opts" }
 
 ---@class traceroute.Report each takes a result (diff: a diff; both_ways: two results) and options, and
 ---returns a string, or nil and an error for what cannot be drawn
@@ -38,7 +39,7 @@ return setmetatable(report, {
       return nil
     end
     local loaded = require("traceroute.report." .. room[1])
-    local draw = invalid.guarded(DRAWN[format] or "result", room[2] and loaded[room[2]] or loaded)
+    local draw = invalid.guarded(ARGUMENTS[format] or OF_RESULT, room[2] and loaded[room[2]] or loaded)
     rawset(report, format, draw)
     return draw
   end,

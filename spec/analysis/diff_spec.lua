@@ -77,6 +77,16 @@ describe("analysis.diff of two paths", function()
     assert.equal("Could not gather traceroute data: Code 1", found.error.b)
     assert.is_nil(found.rtt.delta)
   end)
+
+  it("says which side is no path", function()
+    local target = { target = "t.example", colos = { path "a t" } }
+    for _, case in ipairs { { { target, path "a t" }, "a" }, { { path "a t", target }, "b" }, { {}, "a" },
+      { { path "a t" }, "b" } } do
+      local found, err = analysis.diff(case[1][1], case[1][2])
+      assert.is_nil(found)
+      assert.equal(case[2], err.path)
+    end
+  end)
 end)
 
 describe("analysis.diff of two runs", function()

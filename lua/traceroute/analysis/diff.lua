@@ -96,13 +96,15 @@ local function compare_hop(a, b, keys_a, keys_b, ended)
 end
 
 local function compare_paths(a, b, target)
-  local read_a, err = path.read(a, target)
+  local read_a, read_b, err
+  read_a, err = path.read(a, target)
   if not read_a then
+    err.path = "a"
     return nil, err
   end
-  local read_b
   read_b, err = path.read(b, target)
   if not read_b then
+    err.path = "b"
     return nil, err
   end
   local found_a, last_a = by_ttl(read_a)
@@ -200,10 +202,11 @@ end
 ---@return traceroute.RunDiff|traceroute.PathDiff|nil diff
 ---@return traceroute.Error? err
 function diff.diff(a, b, target)
-  for name, value in next, { a = a or false, b = b or false } do
-    if type(value) ~= "table" then
-      return invalid.value(name, "a result or an element of result[i].colos expected, got " ..
-        (value and type(value) or "nothing"))
+  for _, side in ipairs { { "a", a }, { "b", b } } do
+    local kind = type(side[2])
+    if kind ~= "table" then
+      return invalid.value(side[1], "a result or an element of result[i].colos expected, got " ..
+        (kind == "nil" and "nothing" or kind))
     end
   end
   if is_run(a) ~= is_run(b) then
