@@ -12,6 +12,8 @@ local cli = {}
 
 local GOOD, CONDITION, USAGE, FAILED = 0, 1, 2, 3
 local ENOENT = 2
+-- Of a message, which may show an argument, in columns; of an option's name, in bytes.
+local SHOWN_MAX, OPTION_MAX = 500, 64
 
 -- Formats by the name that the command gives them, where the report has another.
 local REPORT = { wide = "table", md = "markdown" }
@@ -29,7 +31,7 @@ local function say(system, message)
 end
 
 local function usage(system, message)
-  say(system, message)
+  say(system, text.cut(text.clean(tostring(message)), SHOWN_MAX))
   system.err("Try '" .. arguments.NAME .. " --help'.\n")
   return USAGE
 end
@@ -110,6 +112,10 @@ local function contradiction(args, wanted)
     return "--diff is shown as text, or with --format json"
   elseif args.width and args.width < 40 then
     return "--width takes 40 columns or more"
+  end
+  local drawn, err = report.table({}, { columns = args.columns })
+  if not drawn then
+    return err
   end
   for _, name in ipairs(args.here and NOT_HERE or {}) do
     if args[name] then
@@ -302,11 +308,20 @@ local function watch(system, args, targets, wanted, earlier)
   return status
 end
 
+-- The parser takes a long time to find what a very long name may stand for.
 local function parse(argv)
+  for _, word in ipairs(argv) do
+    local name = word:match("^%-[^=]*")
+    if word == "--" then
+      break
+    elseif name and #name > OPTION_MAX then
+      return nil, "unknown option '" .. name .. "'"
+    end
+  end
   local parser = arguments.parser()
   local ok, args = parser:pparse(argv)
   if not ok then
-    return nil, args
+    return nil, (args:gsub("\nDid you mean ", "; did you mean "))
   end
   return args, parser
 end

@@ -24,7 +24,7 @@ local function list(text)
 end
 
 local function number(text)
-  local value = tonumber(text)
+  local value = not text:find("%s") and tonumber(text)
   if not value or value ~= value or value == math.huge or value == -math.huge then
     return nil, "a number expected, got '" .. text .. "'"
   end
