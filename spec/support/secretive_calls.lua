@@ -11,7 +11,7 @@ local how, as, base_url, ca_file, stem, count = (unpack or table.unpack)(arg) --
 local function text(number)
   local parts = {}
   for i = 1, tonumber(count) do
-    parts[i] = ("%s%04d"):format(stem, i * number)
+    parts[i] = ("%s%04d"):format(stem, i * number % 10000)
   end
   return table.concat(parts)
 end
@@ -86,7 +86,7 @@ surround(2, 100)
 go()
 collectgarbage()
 collectgarbage()
-surround(101, 400)
-print(#others[400] > 0 and "ready")
+surround(451, 3000)
+print(#others[3000] > 0 and "ready")
 io.stdout:flush()
 io.read()
