@@ -1,5 +1,9 @@
 -- cf-traceroute with arguments that nobody means: status 2, one line that says why before the hint, and nothing sent,
 -- read or written. What is no number, too much or not known is refused by whatever option it is given to.
+-- Nearly all of it is argparse's, in which valgrind has nothing to find in its many minutes.
+if os.getenv("CHECKED_LUA") then
+  return
+end
 
 local arguments = require "traceroute.cli.arguments"
 local cli = require "traceroute.cli"
