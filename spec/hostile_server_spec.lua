@@ -23,7 +23,8 @@ describe("a hostile server", function()
   end
 
   -- All cases in one process of its own, the quick ones over and over until two rounds in a row added nothing, which a
-  -- leak of 400 bytes a call never lets happen. Then it lets its connections go.
+  -- leak of 400 bytes a call never lets happen. Then it lets its connections go. What a flood takes at its peak is read
+  -- from the process cleaned before it: what garbage lies there is the collector's affair, and each Lua's differs.
   it("leaves no descriptor, and no memory that grows", function()
     local directory = host.private_directory("traceroute-hostile")
     host.write(directory .. "/all.lua", ("package.path, package.cpath = %q, %q\n"):format(package.path, package.cpath)
@@ -45,13 +46,31 @@ describe("a hostile server", function()
           collectgarbage()
           collectgarbage()
           local text = io.open("/proc/self/status"):read("*a")
-          return text:match "VmRSS:%s*(%d+)", collectgarbage "count", text:match "VmHWM:%s*(%d+)"
+          return tonumber(text:match "VmRSS:%s*(%d+)"), collectgarbage "count", tonumber(text:match "VmHWM:%s*(%d+)")
         end
-        local quick = {}
+        local function forget_peak() -- see proc(5); where it is refused, a peak that is not new says nothing
+          local file = io.open("/proc/self/clear_refs", "w")
+          if file then
+            file:write "5"
+            file:close()
+          end
+        end
+
+        local quick, most = {}, 0
+        local function run(case)
+          if not case.is_long then return hostile.run(stand_in, case) end
+          collectgarbage()
+          forget_peak()
+          local resident, _, peak = memory()
+          local expected, got = hostile.run(stand_in, case)
+          local _, _, peak_now = memory()
+          if peak_now > peak then most = math.max(most, peak_now - resident) end
+          return expected, got
+        end
         local function round(list)
           for _, case in ipairs(list) do
             local begun = uv.hrtime()
-            local expected, got = hostile.run(stand_in, case)
+            local expected, got = run(case)
             assert(util.deepcompare(expected, got), case[1] .. " gave " .. cjson.encode(got))
             quick[#quick + 1] = list == cases and uv.hrtime() - begun < 1e8 and case or nil
           end
@@ -61,13 +80,12 @@ describe("a hostile server", function()
         hostile.let_go()
         local before = descriptors()
         round(cases)
-        local resident, held, peak = memory()
+        local resident, held = memory()
         local rounds, still, more = 0, 0, nil
         repeat
           round(quick)
           rounds = rounds + 1
-          local resident_now, held_now
-          resident_now, held_now, peak = memory()
+          local resident_now, held_now = memory()
           still = resident_now - resident < 256 and still + 1 or 0
           resident, held, more = resident_now, held_now, held_now - held
         until still == 2 or rounds == 15
@@ -75,17 +93,17 @@ describe("a hostile server", function()
         local after = descriptors()
         assert(before == after, "before:\n" .. before .. "\nafter:\n" .. after)
         stand_in:stop()
-        print(still, more, peak)
+        print(still, more, most)
       ]])
     local output = host.run(("timeout 300 %s %s 2>&1"):format(host.quote(host.interpreter()),
       host.quote(directory .. "/all.lua")))
     host.remove(directory)
-    local still, more, peak = output:match("^(%d)%s+(%-?[%d.e-]+)%s+(%d+)\n$")
+    local still, more, most = output:match("^(%d)%s+(%-?[%d.e-]+)%s+(%d+)\n$")
     assert.is_truthy(still, output)
     assert.is_true(tonumber(more) < 128, output)
     if not host.is_sanitized() then -- which keeps what was freed
       assert.equal("2", still, output)
-      assert.is_true(tonumber(peak) < 150000 + 65536, output) -- the latter is what libcurl keeps at most
+      assert.is_true(tonumber(most) < 65536 + 49152, output) -- in kB; the former is what libcurl keeps at most
     end
   end)
 end)
