@@ -157,7 +157,7 @@ test: ## unit tests, then specs on lua5.4 and luajit; narrower: ONLY=unit LUA= S
 	@.ci/deps test
 	@MAKE='$(submake)' CC='$(CC)' OUT=$(OUT) FUZZERS='$(FUZZERS)' SANITIZE=$(SANITIZE) VALGRIND=$(VALGRIND) SPEC='$(SPEC)' .ci/test $(TEST_PARTS)
 
-matrix: ## the whole suite on every Lua, by gcc and by clang, as many at a time as there are cores
+matrix: ## the whole suite on every Lua, by gcc and by clang, several at a time
 	@.ci/deps matrix
 	@.ci/matrix '$(MAKE) --no-print-directory' gcc clang -- lua5.1 lua5.2 lua5.3 lua5.4 luajit
 
@@ -219,7 +219,7 @@ LINTS   := lua format warnings cppcheck tidy rooms rockspec space
 
 lint: ## luacheck, clang-format, gcc, clang, cppcheck, clang-tidy, the house rules
 	@.ci/deps lint
-	@$(submake) -k $(LINTS:%=lint-%)
+	@$(submake) -k -j$$(nproc) -Otarget $(LINTS:%=lint-%)
 
 lint-lua:
 	luacheck --quiet lua spec rockspec/*.rockspec .ci/*.lua .busted .luacheckrc
