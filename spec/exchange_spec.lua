@@ -231,8 +231,8 @@ describe("an exchange", function()
     it("and hangs up when no answer comes, or it stops coming", function()
       for _, listener in ipairs { "https", "http11" } do
         stand_in:reset()
-        ask("hang", listener, { timeout = 0.2 })
-        ask("hang_after/3000", listener, { timeout = 0.2 })
+        ask("hang", listener, { timeout = 0.3 * host.patience() })
+        ask("hang_after/3000", listener, { timeout = 0.3 * host.patience() })
         local list = stand_in:await(function(list)
           return #list == 2 and list[1].ended and list[2].ended
         end)

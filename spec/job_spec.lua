@@ -574,7 +574,7 @@ true	true
 
   it("gives what arrived together with what failed", function()
     for behaviour, kind in pairs { ["cut/3000"] = "connection", ["hang_after/3000"] = "timeout" } do
-      local job = start(behaviour, { timeout = 0.5 })
+      local job = start(behaviour, { timeout = 0.5 * host.patience() })
       assert.is_true(job:step(10))
       local result, err = job:result()
       assert.equal(kind, err.kind)

@@ -1,6 +1,7 @@
 -- Further tries of a request: which failures get one, how many, and after what pause. Pauses are measured
 -- by the times at which the stand-in saw the requests. How fast requests may go at all is quota_spec's.
 
+local host = require "spec.support.host"
 local server = require "spec.support.server"
 local traceroute = require "traceroute"
 local uv = require "luv"
@@ -169,23 +170,25 @@ describe("a further try", function()
 
   describe("after a timeout", function()
     it("is not made, since the trace may still be running", function()
-      local _, err = call(stand_in:url("hang"), { timeout = 0.3, retries = 5 })
+      local _, err = call(stand_in:url("hang"), { timeout = 0.3 * host.patience(), retries = 5 })
       assert.equal("timeout", err.kind)
       assert.equal(1, err.attempts)
       assert.equal(1, #stand_in:requests())
     end)
 
     it("is made when each try has its own time", function()
-      local _, err, info = call(stand_in:url("hang"), { try_timeout = 0.15, retries = 1 })
+      local try = 0.2 * host.patience()
+      local _, err, info = call(stand_in:url("hang"), { try_timeout = try, retries = 1 })
       assert.equal("timeout", err.kind)
       assert.equal(2, err.attempts)
       assert.equal(2, #stand_in:requests())
-      is_between(0.3, 5, info[1].seconds)
-      is_between(0.15 + 0.375, 5, pauses()[1])
+      is_between(2 * try, 5, info[1].seconds)
+      is_between(try + 0.375, 5, pauses()[1])
     end)
 
     it("is not begun once the time for all is over", function()
-      local _, err = call(stand_in:url("hang"), { try_timeout = 0.2, timeout = 0.5, retries = 5 })
+      local try = 0.2 * host.patience()
+      local _, err = call(stand_in:url("hang"), { try_timeout = try, timeout = try + 0.3, retries = 5 })
       assert.equal("timeout", err.kind)
       assert.equal(1, err.attempts)
       assert.equal(1, #stand_in:requests())

@@ -1,6 +1,7 @@
 -- Cases of a hostile server: connections that are refused, not to be trusted, reset at every stage, or silent. The
 -- form of a case is in spec/support/hostile_server.lua.
 
+local host = require "spec.support.host"
 local server = require "spec.support.server"
 local uv = require "luv"
 
@@ -11,7 +12,9 @@ local function add(case)
 end
 
 local CERTIFICATE = "^the server's certificate is not trusted: "
-local WITHIN = "^no complete answer within 0%.[23] s; raise timeout"
+-- Time for a handshake and a request before it runs out.
+local SOON = 0.4 * host.patience()
+local WITHIN = ("^no complete answer within %s s; raise timeout"):format((tostring(SOON):gsub("%.", "%%.")))
 local NO_TLS = "^no TLS connection: .*; check the port of base_url, TLS 1%.2 is the least$"
 
 -- ---- before there is a connection ----
@@ -63,7 +66,7 @@ end
 add { "silence in the handshake, until connect_timeout", kind = "connection", url = silent,
   says = "^no connection within 0%.2 s", opts = { connect_timeout = 0.2 } }
 add { "silence in the handshake, until timeout", kind = "timeout", url = silent,
-  says = WITHIN, opts = { timeout = 0.2 } }
+  says = WITHIN, opts = { timeout = SOON } }
 
 -- A server's hello, as far as it goes, in pieces of one byte.
 local RECORD = "\22\3\3\0\122\2\0\0\118\3\3" .. ("r"):rep(1000)
@@ -145,9 +148,9 @@ for _, listener in ipairs { "https", "http11", "http" } do
   at("cut after the first colo", { at = "cut/3000", kind = "connection", status = 200, colos = { "den01" } })
   at("cut in a body without a length", { at = "cut_chunked/3000", kind = "connection", status = 200,
     colos = { "den01" } })
-  at("no answer", { at = "hang", kind = "timeout", opts = { timeout = 0.2 }, says = WITHIN, requests = 1 })
+  at("no answer", { at = "hang", kind = "timeout", opts = { timeout = SOON }, says = WITHIN, requests = 1 })
   at("an answer that stops coming", { at = "hang_after/3000", kind = "timeout", status = 200, colos = { "den01" },
-    opts = { timeout = 0.3 } })
+    opts = { timeout = SOON } })
 end
 add { "cut after the first colo in each of two tries", at = "cut/3000", kind = "connection", status = 200,
   colos = { "den01" }, opts = { retries = 1 }, attempts = 2, requests = 2 }
@@ -165,12 +168,13 @@ for _, listener in ipairs { "http11", "http" } do
       colos = { "den01" } })
   end
   at("silence after the headers", { wire = HEAD .. "\r\n", how = "stall_bytes/NAME", kind = "timeout", status = 200,
-    opts = { timeout = 0.3 }, says = WITHIN })
+    opts = { timeout = SOON }, says = WITHIN })
   at("headers that stop coming", { wire = HEAD .. "X-Half: ha", how = "stall_bytes/NAME", kind = "timeout",
-    status = 200, opts = { timeout = 0.3 }, says = WITHIN })
+    status = 200, opts = { timeout = SOON }, says = WITHIN })
 end
 add { "one byte of headers a second", wire = HEAD, how = "drip_bytes/NAME/1000", kind = "timeout",
-  opts = { timeout = 1.1 } }
-add { "one byte of the body a second", at = "drip/1/1000", kind = "timeout", status = 200, opts = { timeout = 1.1 } }
+  opts = { timeout = 1 + SOON } }
+add { "one byte of the body a second", at = "drip/1/1000", kind = "timeout", status = 200,
+  opts = { timeout = 1 + SOON } }
 
 return cases

@@ -1,6 +1,9 @@
 -- Cases of a hostile server: HTTP/2 that is wrong, breaks off or does not end, frame by frame. The form of a case is in
 -- spec/support/hostile_server.lua.
 
+local host = require "spec.support.host"
+
+local SOON = 1 * host.patience() -- after the handshake
 local cases = {}
 
 local function add(name, case)
@@ -49,9 +52,9 @@ add("closed within a frame", broken { status = 200, colos = WHOLE, frames = OK .
   after = frame(DATA, 0, 1, "me", 10000) })
 add("a body without headers", broken { frames = HELLO .. frame(DATA, END_STREAM, 1, BODY) })
 -- libcurl says goodbye, and waits.
-add("a body of no stream", { kind = "timeout", status = 200, opts = { timeout = 1 },
+add("a body of no stream", { kind = "timeout", status = 200, opts = { timeout = SOON },
   frames = OK .. frame(DATA, 0, 0, BODY) })
-add("a frame of 16 MB", { kind = "timeout", status = 200, opts = { timeout = 1 },
+add("a frame of 16 MB", { kind = "timeout", status = 200, opts = { timeout = SOON },
   frames = OK .. frame(DATA, 0, 1, HALF, 16777215) })
 add("headers that cannot be unpacked", broken { frames = HELLO
   .. frame(HEADERS, END_HEADERS, 1, ("\255"):rep(32)) })

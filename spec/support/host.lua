@@ -95,6 +95,11 @@ function host.is_sanitized()
   return (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) ~= nil
 end
 
+-- How many times as long what takes work is given here: valgrind and the address sanitizer take theirs.
+function host.patience()
+  return (os.getenv("CHECKED_LUA") or host.is_sanitized()) and 6 or 1
+end
+
 function host.private_directory(name)
   local parent = os.getenv("TMPDIR") or "/tmp"
   return assert(uv.fs_mkdtemp(parent .. "/" .. name .. ".XXXXXX"))

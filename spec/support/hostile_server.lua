@@ -29,7 +29,7 @@ local hostile_server = {}
 local TARGET = "1.1.1.1"
 local TIMEOUT, GRACE = 20, 10 -- seconds
 local LATE = 3 -- after the timeout, where one has to run out
-local AT_ONCE = 5 * ((host.is_sanitized() or os.getenv("CHECKED_LUA")) and 6 or 1) -- where none has to
+local AT_ONCE = 5 * host.patience() -- where none has to
 
 -- A TCP port that does with its clients what `serve` says. Its URL and how to end it.
 local function listen(serve, plain, window)
