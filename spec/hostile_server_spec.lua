@@ -25,7 +25,7 @@ describe("a hostile server", function()
   -- All cases in one process of its own, the quick ones over and over until two rounds in a row added nothing, which a
   -- leak of 400 bytes a call never lets happen. Then it lets its connections go. What a flood takes at its peak is read
   -- from the process cleaned before it: what garbage lies there is the collector's affair, and each Lua's differs.
-  it("leaves no descriptor, and no memory that grows", function()
+  it("leaves no descriptor, and no memory that grows #heavy", function()
     local directory = host.private_directory("traceroute-hostile")
     host.write(directory .. "/all.lua", ("package.path, package.cpath = %q, %q\n"):format(package.path, package.cpath)
       .. [[

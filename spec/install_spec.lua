@@ -17,7 +17,7 @@ local function bare(command, assignments)
     suffix, suffix, assignments or "", command))
 end
 
-describe("installed", function()
+describe("installed #heavy", function()
   local directory
 
   before_each(function()

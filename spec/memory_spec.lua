@@ -34,7 +34,7 @@ local LEAST = {
   core = { opening = 0, create = 300, thread = 300, probe = 60, survey = 60 },
 }
 
-describe("without memory", function()
+describe("without memory #heavy", function()
   local stand_in, names, program, environment
 
   setup(function()

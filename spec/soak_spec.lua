@@ -4,7 +4,7 @@ local host = require "spec.support.host"
 
 local CALLS = 3000
 
-describe("many calls with faults mixed in", function()
+describe("many calls with faults mixed in #heavy", function()
   it("all end as they should, and leave neither memory nor descriptors", function()
     if host.is_sanitized() then
       pending("the address sanitizer keeps what is freed")
