@@ -1,6 +1,6 @@
 /* usual: a colo's result as it nearly always comes -> its tables, straight from the text and in one
 ** go. It takes nothing but what is beyond doubt: the fields of schema.def with values of their
-** types, strings without escapes, numbers of at most 15 digits. Whatever else a text holds is for
+** types, strings without escapes, integers of at most 15 digits. Whatever else a text holds is for
 ** lua-cjson and the schema, which give the same tables where both can. */
 #ifndef TR_USUAL_H
 #define TR_USUAL_H

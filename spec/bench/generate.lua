@@ -14,12 +14,37 @@ local function random_from(seed)
   end
 end
 
+-- As few digits as lead back to the same double, as the service writes them.
+local function shortest(number)
+  for digits = 15, 16 do
+    local text = ("%%.%dg"):format(digits):format(number)
+    if tonumber(text) == number then
+      return text
+    end
+  end
+  return ("%.17g"):format(number)
+end
+
+-- Of RTTs in whole microseconds, which makes means and deviations long. `name` is rtt or latency.
+local function statistics(name, base, random, count)
+  local sum, least, most, rtts = 0, math.huge, 0, {}
+  for i = 1, count do
+    local rtt = base * 1000 + random(0, 99) + (i > 1 and random(0, 2900) or 0)
+    rtts[i], sum, least, most = rtt, sum + rtt, math.min(least, rtt), math.max(most, rtt)
+  end
+  local mean, squares = sum / count, 0
+  for i = 1, count do
+    squares = squares + (rtts[i] - mean) * (rtts[i] - mean) -- ^ is not the same on every Lua
+  end
+  local deviation = count > 1 and math.sqrt(squares / (count - 1)) / 1000 or 0
+  return ('"max_%s_ms":%s,"mean_%s_ms":%s,"min_%s_ms":%s'):format(name, shortest(most / 1000), name,
+    shortest(mean / 1000), name, shortest(least / 1000)), ('"std_dev_%s_ms":%s'):format(name, shortest(deviation))
+end
+
 local function node(ip, name, asn, base, random, count)
-  local best = base + random(0, 99) / 1000
-  local mean = best + random(0, 900) / 1000
-  return ('{"asn":"%s","ip":"%s","labels":null,"max_rtt_ms":%.3f,"mean_rtt_ms":%.3f,"min_rtt_ms":%.3f,' ..
-    '"name":"%s","packet_count":%d,"std_dev_rtt_ms":%.3f}'):format(asn, ip, mean + random(0, 2000) / 1000,
-    mean, best, name, count, random(0, 800) / 1000)
+  local times, deviation = statistics("rtt", base, random, count)
+  return ('{"asn":"%s","ip":"%s","labels":null,%s,"name":"%s","packet_count":%d,%s}'):format(asn, ip, times, name,
+    count, deviation)
 end
 
 local SILENT = '{"asn":"","ip":"","labels":null,"max_rtt_ms":0,"mean_rtt_ms":0,"min_rtt_ms":0,' ..
@@ -52,10 +77,10 @@ local function path(target, colo, hops, random)
   for ttl = 1, hops do
     parts[ttl] = hop(target, colo, ttl, hops, random)
   end
+  local times, deviation = statistics("latency", hops * 4 + colo % 7, random, 3)
   return ('{"colo":{"city":"City %d, XX","name":"col%02d"},"error":"","hops":[%s],"target_summary":' ..
-    '{"asn":"","ip":"203.0.113.%d","max_latency_ms":%d.5,"mean_latency_ms":%d.25,"min_latency_ms":%d.125,' ..
-    '"name":"target%d.example","packet_count":3,"std_dev_latency_ms":0.5},"traceroute_time_ms":%d}'):format(
-    colo, colo, table.concat(parts, ","), target, hops * 2, hops * 2, hops * 2, target, random(900, 9000))
+    '{"asn":"","ip":"203.0.113.%d",%s,"name":"target%d.example","packet_count":3,%s},"traceroute_time_ms":%d}'):format(
+    colo, colo, table.concat(parts, ","), target, times, target, deviation, random(900, 9000))
 end
 
 ---JSON text of the array of targets (what stands under "result" in the API's envelope).
