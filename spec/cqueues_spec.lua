@@ -76,8 +76,8 @@ describe("traceroutes in a cqueue", function()
     end
     assert.is_true(ticks > 5)
     assert.equal(50, #stand_in:requests())
-    -- One to begin and one for each piece, of two colos, a try and the end, at the most, and one a tick: who polled would
-    -- take thousands.
+    -- One to begin and one for each piece, of two colos, a try and the end, at the most, and one a tick: who polled
+    -- would take thousands.
     assert.is_true(steps < 8 * 50 + ticks, steps)
   end)
 
