@@ -53,7 +53,8 @@ static void step(lua_State *L, struct tr_collector *c, int size) {
   int pause = lua_gc(L, LUA_GCSETPAUSE, 0); /* there is no other way to ask */
   (void)lua_gc(L, LUA_GCSETPAUSE, pause);
   c->is_collecting = 0;
-  c->next = (int)((double)count(L) / 100 * pause);
+  double next = (double)count(L) / 100 * pause;
+  c->next = next < INT_MAX ? (int)next : INT_MAX;
 }
 
 struct tr_collector *tr_collector_hold(lua_State *L, size_t received) {

@@ -182,6 +182,24 @@ static enum verdict check_list(lua_State *L, int index, const struct tr_field *f
   return KEEP;
 }
 
+/* The value on top, behind its key, of the table at `index`: what is a number by the contract is a
+** float, any other that is whole an integer, whichever lua-cjson made of it. */
+static void set_subtype(lua_State *L, int index, int is_float) {
+#if LUA_VERSION_NUM >= 503
+  if (is_float ? !lua_isinteger(L, -1) : !tr_is_whole_float(L, -1)) return;
+  lua_pushvalue(L, -2);
+  if (is_float)
+    lua_pushnumber(L, lua_tonumber(L, -2));
+  else
+    lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -2));
+  lua_rawset(L, index);
+#else
+  (void)L;
+  (void)index;
+  (void)is_float;
+#endif
+}
+
 static enum verdict check_object(lua_State *L, int index, const struct tr_object_fields *object,
                                  const struct tr_step *step, struct tr_check *c) {
   size_t hint = 0;
@@ -211,11 +229,8 @@ static enum verdict check_object(lua_State *L, int index, const struct tr_object
       lua_pushvalue(L, -2);
       lua_pushnil(L);
       lua_rawset(L, index);
-    } else if (type == LUA_TNUMBER && !(field && field->type == TR_TYPE_NUMBER) &&
-               tr_is_whole_float(L, value)) {
-      lua_pushvalue(L, -2);
-      lua_pushinteger(L, (lua_Integer)lua_tonumber(L, value));
-      lua_rawset(L, index);
+    } else if (type == LUA_TNUMBER) {
+      set_subtype(L, index, field && field->type == TR_TYPE_NUMBER);
     }
     lua_pop(L, 1);
   }

@@ -182,6 +182,39 @@ describe("a process", function()
     ]]):format(published))
   end)
 
+  it("has floats where the contract has numbers, integers elsewhere, also by a lua-cjson that knows both", function()
+    if not math.type then
+      return
+    end
+    -- The escape makes it lua-cjson's.
+    local text = stand_in:raw("floats", '{"success":true,"errors":[],"messages":[],"result":[{"target":"192.0.2.1",'
+      .. '"colos":[{"colo":{"name":"den01"},"hops":[],"n\\u0065w":7,"target_summary":{"max_latency_ms":2,'
+      .. '"packet_count":3},"traceroute_time_ms":5}]}]}')
+    ends_well(([[
+      local cjson = require "cjson"
+      local function with_integers(value)
+        if type(value) == "table" then
+          for name, member in pairs(value) do
+            value[name] = with_integers(member)
+          end
+        end
+        return math.tointeger(value) or value
+      end
+      package.loaded.cjson = { new = function()
+        local own = cjson.new()
+        local decode = own.decode
+        function own.decode(text) return with_integers(decode(text)) end
+        return own
+      end }
+      local entry = assert(traceroute.create(account, "192.0.2.1", options(%q)))[1].colos[1]
+      assert(math.type(entry.target_summary.max_latency_ms) == "float")
+      assert(math.type(entry.target_summary.packet_count) == "integer")
+      assert(math.type(entry.traceroute_time_ms) == "integer")
+      assert(math.type(entry.new) == "integer")
+      print "fine"
+    ]]):format(text))
+  end)
+
   it("loads what libcurl is linked with, and no plugins of that", function()
     ends_well [[
       assert(traceroute.create(account, "192.0.2.1", options(at(HTTP, "ok"))))
