@@ -6,18 +6,13 @@
 #include "usual.h"
 
 #include <float.h>
-#include <locale.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "contract.h"
+#include "number.h"
 #include "scan.h"
 
 #define ANCHOR "traceroute.usual" /* registry: array of strings at hand, at [0] what they are */
-#define DIGITS_MAX 15             /* so many decimal digits are exact in a double */
-#define NUMBER_MAX 40             /* bytes of one; a double needs 24 */
 #define FIELDS_MAX 32             /* of an object: they are counted in a bit each */
 #define NAMES (TR_OBJECTS * FIELDS_MAX)
 #define RECENT 64     /* values; a power of two */
@@ -36,20 +31,12 @@ struct reader {
   struct recent *recent;
 };
 
-/* In which a decimal point is one, whatever the program has set. */
-static locale_t c_locale;
-
-static void make_locale(void) {
-  c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
 static int name_index(enum tr_object object, size_t field) {
   return (int)object * FIELDS_MAX + (int)field + 1;
 }
 
 void tr_usual_register(lua_State *L) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, make_locale);
+  tr_number_prepare();
   lua_createtable(L, NAMES + RECENT, 1);
   for (int i = 1; i <= NAMES + RECENT; i++) {
     lua_pushboolean(L, 0);
@@ -121,80 +108,19 @@ static int push_string(struct reader *r) {
   return 1;
 }
 
-/* Digits go to the mantissa; how many. */
-static int read_digits(struct reader *r, double *mantissa) {
-  int digits = 0;
-  for (; *r->at >= '0' && *r->at <= '9' && digits <= DIGITS_MAX; digits++)
-    *mantissa = *mantissa * 10 + (*r->at++ - '0');
-  return digits;
-}
-
-static const char *skip_digits(const char *at) {
-  while (*at >= '0' && *at <= '9')
-    at++;
-  return at;
-}
-
-/* Behind the number that begins there; NULL: it is none. */
-static const char *behind_number(const char *at) {
-  if (*at == '-') at++;
-  const char *digits = at;
-  at = skip_digits(at);
-  if (at == digits || (*digits == '0' && at > digits + 1)) return NULL;
-  if (*at == '.') {
-    digits = at + 1;
-    at = skip_digits(digits);
-    if (at == digits) return NULL;
-  }
-  if (*at == 'e' || *at == 'E') {
-    digits = at + (at[1] == '+' || at[1] == '-' ? 2 : 1);
-    at = skip_digits(digits);
-    if (at == digits) return NULL;
-  }
-  return at;
-}
-
-/* As the service writes means and deviations: of 16 digits and more. */
-static int push_long_number(struct reader *r, const char *text) {
-  const char *behind = behind_number(text);
-  if (!behind || behind - text > NUMBER_MAX || !c_locale) return 0;
-  char *end;
-  double number = strtod_l(text, &end, c_locale);
-  if (end != behind || isinf(number)) return 0;
-  r->at = behind;
-  lua_pushnumber(r->L, (lua_Number)number);
-  return 1;
-}
-
-/* Both the mantissa and the power of ten are exact, so that their quotient is the double nearest
-** to the text, as strtod's. */
 static int push_number(struct reader *r, int is_integer) {
-  static const double power[DIGITS_MAX + 1] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                               1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-  double mantissa = 0;
-  int fraction = 0;
+  double number;
   skip_space(r);
-  const char *text = r->at;
-  int is_negative = *text == '-';
-  if (is_negative) r->at++;
-  int starts_with_zero = *r->at == '0';
-  int digits = read_digits(r, &mantissa);
-  if (digits == 0 || (starts_with_zero && digits > 1)) return 0;
-  if (*r->at == '.') {
-    r->at++;
-    fraction = read_digits(r, &mantissa);
-    if (fraction == 0 || is_integer) return 0;
-  }
-  if (digits + fraction > DIGITS_MAX || *r->at == 'e' || *r->at == 'E')
-    return is_integer ? 0 : push_long_number(r, text);
-  if (is_negative) mantissa = -mantissa;
+  const char *behind = tr_number_read(r->at, is_integer, &number);
+  if (!behind) return 0;
+  r->at = behind;
 #if LUA_VERSION_NUM >= 503
   if (is_integer) {
-    lua_pushinteger(r->L, (lua_Integer)mantissa);
+    lua_pushinteger(r->L, (lua_Integer)number);
     return 1;
   }
 #endif
-  lua_pushnumber(r->L, (lua_Number)(mantissa / power[fraction]));
+  lua_pushnumber(r->L, (lua_Number)number);
   return 1;
 }
 

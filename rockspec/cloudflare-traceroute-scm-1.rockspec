@@ -53,6 +53,7 @@ build = {
         "csrc/multi.c",
         "csrc/names.c",
         "csrc/networks.c",
+        "csrc/number.c",
         "csrc/options.c",
         "csrc/outbox.c",
         "csrc/pace.c",
