@@ -28,7 +28,7 @@ CURL_ROOMS   := libcurl exchange headers trust verdict multi url
 FUZZERS := slicer usual response headers pace request replies dns target message
 
 OUT           := build/$(notdir $(LUA))$(patsubst %,-%,$(filter-out cc gcc,$(notdir $(CC))))
-OUT           := $(OUT)$(if $(SANITIZE),-sanitize)$(if $(COVERAGE),-coverage)
+OUT           := $(OUT)$(if $(SANITIZE),-sanitize)$(if $(VALGRIND),-valgrind)$(if $(COVERAGE),-coverage)
 CORE          := $(OUT)/traceroute/core.so
 SOURCES       := $(wildcard csrc/*.c)
 OBJECTS       := $(SOURCES:%.c=$(OUT)/%.o)
@@ -209,7 +209,7 @@ fuzz: ## the fuzzers, with sanitizers, on all cores; SECONDS=60 of each, FUZZ=sl
 fuzzers: $(patsubst %,$(OUT)/fuzz/fuzz_%,$(or $(FUZZ),$(FUZZERS)))
 
 unit: $(UNIT_TESTS) $(REPLAYS)
-programs: $(patsubst %,$(OUT)/memory/%,driver threads watches) $(OUT)/soak/heap.so $(LOOP)
+programs: $(patsubst %,$(OUT)/memory/%,driver threads watches) $(OUT)/unit/names_driver $(OUT)/soak/heap.so $(LOOP)
 objects: $(OBJECTS)
 
 ##@ Keeping the tree good

@@ -1,6 +1,7 @@
 /* number: the text of a number -> a double; see number.h. */
 #include "number.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -66,6 +67,7 @@ static int scale(const struct digits *d, long fraction, double *number) {
   static const double power[WHOLE_DIGITS + 1] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
                                                  1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
                                                  1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
+  if (FLT_EVAL_METHOD != 0) return 0; /* more digits than a double has would be rounded twice */
   if (d->count <= EXACT_DIGITS && fraction <= EXACT_DIGITS) { /* both are exact */
     *number = (double)d->value / power[fraction];
     return 1;

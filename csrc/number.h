@@ -1,5 +1,7 @@
-/* number: the text of a JSON number -> the double nearest to it, as strtod's, in a tenth of its time
-** for what a service writes: no exponent, and at most 19 digits. Knows nothing of Lua. */
+/* number: the text of a JSON number -> the double nearest to it, as strtod's, in half of its time or
+** less for what a service writes: no exponent, and at most 19 digits. Processors round to the
+** nearest unless a program tells them otherwise, in which case so may the last bit be. Knows nothing
+** of Lua. */
 #ifndef TR_NUMBER_H
 #define TR_NUMBER_H
 

@@ -5,7 +5,6 @@
 ** collected on the stack first, so that it is made once, as large as it has to be. */
 #include "usual.h"
 
-#include <float.h>
 #include <string.h>
 
 #include "contract.h"
@@ -242,8 +241,7 @@ static int push_object(struct reader *r, enum tr_object object) {
 int tr_usual_push(lua_State *L, const char *text, size_t length) {
   int top = lua_gettop(L);
   struct reader r = {L, text, text + length, top + 1, NULL};
-  /* A processor that keeps more digits than a double has would round twice. */
-  if (FLT_EVAL_METHOD != 0 || !lua_checkstack(L, 4)) return 0;
+  if (!lua_checkstack(L, 4)) return 0;
   lua_getfield(L, LUA_REGISTRYINDEX, ANCHOR);
   lua_rawgeti(L, r.strings, 0);
   r.recent = lua_touserdata(L, -1);

@@ -322,10 +322,12 @@ local function records_of(csv)
   return out
 end
 
--- Loss in percent can be a third: text holds 14 digits of it.
+-- Loss in percent can be a third, and so can means and deviations: text holds 14 digits of them.
 local function rounded(records)
   for _, record in ipairs(records) do
-    record.loss = record.loss and tonumber(("%.14g"):format(record.loss))
+    for name, value in pairs(record) do
+      record[name] = type(value) == "number" and value % 1 ~= 0 and tonumber(("%.14g"):format(value)) or value
+    end
   end
   return records
 end

@@ -89,11 +89,12 @@ static void *use_on(void *arg) {
   return NULL;
 }
 
-/* What libraries are loaded is settled before: a dlopen is not safe from a fork. */
+/* What libraries are loaded is settled before, by a first call: a dlopen is not safe from a fork. */
 static int fork_meanwhile(int forks) {
   lua_State *used = open_state(), *forked = open_state();
   pthread_t thread;
   int bad = 0;
+  use(used);
   if (pthread_create(&thread, NULL, use_on, used) != 0) abort();
   for (int i = 0; i < forks && !bad; i++) {
     int status;
