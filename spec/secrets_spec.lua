@@ -395,13 +395,16 @@ describe("a credential", function()
             return pending("the sanitizer keeps freed blocks, Lua's strings among them")
           end
           -- What Lua or the TLS library freed may stay by chance; what this module leaves is there each time.
-          local found
+          -- And what is let go of after a moment may not have been sent by then.
+          local has_to_be_sent = case[1] ~= "none" and case[1] ~= "plan" and case[1] ~= "refuse"
+          local found, request
           for _ = 1, 5 do
             stand_in:reset()
             stand_in:raw("page", "<p>" .. secret(length), "text/html", 502)
             found = look(case[1], as, stand_in:url(case[2], case[3]), length,
               case[4] or case[3] == "https" and LINE or nil)
-            if not found or found == 0 then
+            request = stand_in:requests()[1]
+            if not found or found == 0 and (request or not has_to_be_sent) then
               break
             end
           end
@@ -409,8 +412,8 @@ describe("a credential", function()
             return pending("the memory of a child cannot be read here")
           end
           assert.equal(0, found)
-          if case[1] ~= "none" and case[1] ~= "plan" and case[1] ~= "refuse" then
-            local headers = stand_in:requests()[1].headers
+          if has_to_be_sent then
+            local headers = request.headers
             assert.equal(secret(length), as == "key" and headers["x-auth-key"] or headers.authorization:sub(8))
           end
         end)

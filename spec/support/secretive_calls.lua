@@ -28,7 +28,7 @@ local ways = {
   end,
   collect = function(opts)
     local job = assert(traceroute.start("a1", "a.example", opts))
-    job:step(0.05)
+    repeat until job:step(0.05) or opts.moved()
   end,
   refuse = function(opts)
     opts.ca_file, opts.proxy = nil, "gopher://x"
@@ -72,7 +72,7 @@ local function go()
   local steps = 0
   opts.moved = nil
   local way = ways[how]
-  if how == "cancel" then
+  if how == "cancel" or how == "collect" then
     way(setmetatable(opts, { __index = { moved = function()
       steps = steps + 1
       return steps > 4
