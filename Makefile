@@ -230,7 +230,7 @@ lint-format:
 # Both compilers, with the headers of both Luas; -Werror here alone, so that a newer compiler's new
 # warning stops us and not those who only build.
 lint-warnings:
-	@set -e; for cc in gcc clang; do for lua in lua5.4 luajit; do echo "warnings: $$cc, $$lua"; \
+	+@set -e; for cc in gcc clang; do for lua in lua5.4 luajit; do echo "warnings: $$cc, $$lua"; \
 	  $(submake) -s objects unit programs CC=$$cc LUA=$$lua LUA_PKG=$$lua OUT=build/lint/$$cc-$$lua \
 	    CFLAGS='-O2 -Werror'; done; done
 

@@ -11,10 +11,16 @@
 
 #include "number.h"
 
+static uint64_t bits_of(double number) {
+  uint64_t bits;
+  memcpy(&bits, &number, sizeof bits);
+  return bits;
+}
+
 static void check(const char *text) {
   double number = 7, expected = strtod(text, NULL);
   const char *behind = tr_number_read(text, 0, &number);
-  if (behind != text + strlen(text) || memcmp(&number, &expected, sizeof number) != 0)
+  if (behind != text + strlen(text) || bits_of(number) != bits_of(expected))
     fail_msg("%s: %.17g for %.17g, %td bytes", text, number, expected, behind ? behind - text : -1);
 }
 
