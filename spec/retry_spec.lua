@@ -183,7 +183,7 @@ describe("a further try", function()
       assert.equal(2, err.attempts)
       assert.equal(2, #stand_in:requests())
       is_between(2 * try, 5, info[1].seconds)
-      is_between(try + 0.375, 5, pauses()[1])
+      is_between(0.375, 5, pauses()[1]) -- the first may have come late in its try
     end)
 
     it("is not begun once the time for all is over", function()
