@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EXACT_DIGITS 15 /* so many are exact in a double */
 #define WHOLE_DIGITS 19 /* so many are in 64 bits, and so is the power of ten behind as many */
@@ -25,16 +26,23 @@ void tr_number_prepare(void) {
 }
 
 struct digits {
-  uint64_t value; /* as far as WHOLE_DIGITS go */
-  int count;      /* without zeros in front of all */
+  uint64_t value; /* of all of them, as long as they fit in */
+  long count;     /* without zeros in front of all */
 };
 
-static const char *read_digits(const char *at, struct digits *d) {
-  for (; *at >= '0' && *at <= '9'; at++) {
-    if (d->count < WHOLE_DIGITS) d->value = d->value * 10 + (uint64_t)(*at - '0');
-    if (d->count > 0 || *at != '0') d->count++;
-  }
+/* Behind the digits, which are added to the value. */
+static const char *read_digits(const char *at, uint64_t *value) {
+  for (unsigned digit; (digit = (unsigned)(unsigned char)*at - '0') <= 9; at++)
+    *value = *value * 10 + digit;
   return at;
+}
+
+/* Zeros in front of a number's other digits, the point left out. */
+static long leading_zeros(const char *at) {
+  long zeros = 0;
+  for (; *at == '0' || *at == '.'; at++)
+    zeros += *at == '0';
+  return zeros;
 }
 
 /* Behind an exponent, or where none is; NULL: it is broken off. */
@@ -58,7 +66,11 @@ static double divide(uint64_t value, uint64_t power) {
   uint64_t denominator = power << power_shift;
   uint64_t quotient = (uint64_t)(numerator / denominator);
   uint64_t has_rest = (uint128)quotient * denominator != numerator;
-  return ldexp((double)(quotient | has_rest), power_shift - value_shift - 63);
+  /* A power of two between 2^-126 and 1, by its bits. */
+  uint64_t bits = (uint64_t)(1023 + power_shift - value_shift - 63) << 52;
+  double shift;
+  memcpy(&shift, &bits, sizeof shift);
+  return (double)(quotient | has_rest) * shift;
 }
 #endif
 
@@ -85,14 +97,17 @@ const char *tr_number_read(const char *text, int is_integer, double *number) {
   struct digits d = {0, 0};
   int is_negative = *text == '-';
   long fraction = 0;
-  const char *first = text + is_negative, *at = read_digits(first, &d);
+  const char *first = text + is_negative, *at = read_digits(first, &d.value);
   if (at == first || (*first == '0' && at > first + 1)) return NULL;
+  d.count = at - first;
   if (*at == '.') {
     const char *point = at;
-    at = read_digits(point + 1, &d);
+    at = read_digits(point + 1, &d.value);
     fraction = at - (point + 1);
     if (fraction == 0) return NULL;
+    d.count += fraction;
   }
+  if (d.count > EXACT_DIGITS) d.count -= leading_zeros(first);
   const char *behind = skip_exponent(at);
   if (!behind) return NULL;
   if (is_integer && (behind != at || fraction > 0 || d.count > EXACT_DIGITS)) return NULL;

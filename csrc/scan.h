@@ -1,12 +1,38 @@
-/* scan: to the end of a token of JSON, sixteen bytes at a time where every processor of the kind can:
-** tokens are short, and a loop over single bytes ends where no processor foresees it. Knows no more
-** of JSON. */
+/* scan: to the end of a token of JSON, sixteen bytes at a time where every processor of the kind can,
+** and whether it is a certain one: tokens are short, and a loop over single bytes ends where no
+** processor foresees it. Knows no more of JSON. */
 #ifndef TR_SCAN_H
 #define TR_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
+
+static inline int tr_scan_same8(const char *one, const char *other) {
+  uint64_t ours, theirs;
+  memcpy(&ours, one, sizeof ours);
+  memcpy(&theirs, other, sizeof theirs);
+  return ours == theirs;
+}
+
+/* Whether both have the same bytes. */
+static inline int tr_scan_same(const char *one, const char *other, size_t length) {
+  if (length < 8) {
+    while (length > 0 && *one == *other) {
+      one++;
+      other++;
+      length--;
+    }
+    return length == 0;
+  }
+  for (size_t at = 0; at + 8 < length; at += 8)
+    if (!tr_scan_same8(one + at, other + at)) return 0;
+  return tr_scan_same8(one + length - 8, other + length - 8);
+}
 
 /* The first byte from `at` on that is a quote, a backslash or a control character; or `end`. */
 static inline const char *tr_scan_string(const char *at, const char *end) {

@@ -55,7 +55,8 @@ void tr_usual_register(lua_State *L) {
 /* ---- tokens ---- */
 
 static void skip_space(struct reader *r) {
-  while (*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r')
+  while ((unsigned char)*r->at <= ' ' &&
+         (*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r'))
     r->at++;
 }
 
@@ -95,7 +96,7 @@ static int push_string(struct reader *r) {
   }
   size_t slot = slot_of(text, length);
   struct recent *recent = &r->recent[slot];
-  if (recent->size == length + 1 && memcmp(recent->text, text, length) == 0) {
+  if (recent->size == length + 1 && tr_scan_same(recent->text, text, length)) {
     lua_rawgeti(L, r->strings, NAMES + 1 + (int)slot);
     return 1;
   }
@@ -194,7 +195,7 @@ static const struct tr_field *read_name(struct reader *r, const struct tr_object
     const struct tr_field *next = &fields->fields[*hint];
     skip_space(r);
     if ((size_t)(r->end - r->at) > next->length + 1 && *r->at == '"' &&
-        r->at[next->length + 1] == '"' && memcmp(r->at + 1, next->name, next->length) == 0) {
+        r->at[next->length + 1] == '"' && tr_scan_same(r->at + 1, next->name, next->length)) {
       r->at += next->length + 2;
       ++*hint;
       return next;
