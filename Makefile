@@ -118,6 +118,13 @@ $(OUT)/memory/%: spec/memory/%.c $(OBJECTS) $(OUT)/flags
 	$(say)$(COMPILE) $(LUA_CFLAGS) -Icsrc -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(LDFLAGS) $(LUA_LIBS) \
 	  $(CURL_LIBS) $(CARES_LIBS) -lm
 
+# memory/threads once more, by the thread sanitizer.
+RACES := $(OUT)/races/memory/threads
+$(OUT)/memory/races: FORCE
+	@$(submake) -j$$(nproc) OUT=$(OUT)/races CC=gcc SANITIZE= COVERAGE= CFLAGS='-O1 -g -fsanitize=thread' $(RACES)
+	@mkdir -p $(@D)
+	@cp $(RACES) $@
+
 # What spec/soak/soak.lua asks.
 $(OUT)/soak/heap.so: spec/soak/heap.c $(OUT)/flags
 	@mkdir -p $(@D)

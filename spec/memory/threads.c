@@ -1,6 +1,7 @@
 /* threads: Lua states in a program of several threads, for spec/threads_spec.lua. Arguments: a script
 ** that gives a function, and
 **   close N   N states are opened and used in one thread each, and closed in another
+**   together N   N threads at once, each with a state of its own, use theirs
 **   fork N    while a thread uses a state, N children are forked that use another one
 ** Prints "fine", or what is wrong. */
 #include <dirent.h>
@@ -81,6 +82,25 @@ static int close_elsewhere(int rounds) {
   return after == before ? 0 : 1;
 }
 
+static void *open_use_and_close(void *arg) {
+  (void)arg;
+  lua_State *L = open_state();
+  use(L);
+  lua_close(L);
+  return NULL;
+}
+
+static int use_together(int count) {
+  pthread_t *threads = calloc((size_t)count, sizeof *threads);
+  if (!threads) abort();
+  for (int i = 0; i < count; i++)
+    if (pthread_create(&threads[i], NULL, open_use_and_close, NULL) != 0) abort();
+  for (int i = 0; i < count; i++)
+    if (pthread_join(threads[i], NULL) != 0) abort();
+  free(threads);
+  return 0;
+}
+
 static volatile int is_over;
 
 static void *use_on(void *arg) {
@@ -119,7 +139,9 @@ int main(int argc, char **argv) {
   if (argc != 4) return 2;
   script = argv[1];
   int times = (int)strtol(argv[3], NULL, 10);
-  int bad = strcmp(argv[2], "close") == 0 ? close_elsewhere(times) : fork_meanwhile(times);
+  int bad = strcmp(argv[2], "close") == 0      ? close_elsewhere(times)
+            : strcmp(argv[2], "together") == 0 ? use_together(times)
+                                               : fork_meanwhile(times);
   if (!bad) printf("fine\n");
   return bad;
 }
