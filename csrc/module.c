@@ -3,6 +3,7 @@
 
 #include "collector.h"
 #include "create.h"
+#include "decode.h"
 #include "errtable.h"
 #include "job.h"
 #include "keeper.h"
@@ -10,8 +11,8 @@
 #include "preview.h"
 #include "probe.h"
 #include "receipt.h"
-#include "response.h"
 #include "schema.h"
+#include "usual.h"
 #include "version.h"
 #include "vet.h"
 
@@ -64,7 +65,8 @@ int luaopen_traceroute_core(lua_State *L) {
                                        {NULL, NULL}};
   stay_loaded();
   tr_collector_register(L);
-  tr_response_register(L);
+  tr_decode_register(L);
+  tr_usual_register(L);
   tr_errtable_register(L);
   tr_keeper_register(L);
   tr_job_register(L);

@@ -6,47 +6,23 @@
 
 #include "blot.h"
 #include "collector.h"
+#include "decode.h"
 #include "errtable.h"
-#include "interrupt.h"
 #include "partial.h"
 #include "request.h"
 #include "target.h"
 #include "usual.h"
 
-#define DECODE "traceroute.decode" /* registry: lua-cjson's decode, an instance of our own */
-#define DECODE_DEPTH_MAX TR_SLICER_DEPTH_MAX
 #define UNUSUAL_MAX 8 /* colos in a row that were not as usual: a newer API, whose others are not */
 
 /* ---- decoding ---- */
-
-void tr_response_register(lua_State *L) {
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "cjson");
-  lua_call(L, 1, 1);
-  lua_getfield(L, -1, "new");
-  lua_call(L, 0, 1);
-  lua_getfield(L, -1, "decode_invalid_numbers");
-  lua_pushboolean(L, 0);
-  lua_call(L, 1, 0);
-  lua_getfield(L, -1, "decode_max_depth");
-  lua_pushinteger(L, DECODE_DEPTH_MAX);
-  lua_call(L, 1, 0);
-  lua_getfield(L, -1, "decode");
-  lua_setfield(L, LUA_REGISTRYINDEX, DECODE);
-  lua_pop(L, 2);
-  tr_usual_register(L);
-}
 
 /* Pushes the decoded text, in which the credential shows nowhere, and returns 0, or pushes a
 ** message and returns -1. What was blotted out is noted in the array at `dropped`, by paths that begin
 ** with `path`. Called while the program's hook is put aside. */
 static int decode(lua_State *L, const char *text, size_t length, const char *credential,
                   const char *path, int dropped) {
-  lua_getfield(L, LUA_REGISTRYINDEX, DECODE);
-  lua_pushlstring(L, text, length);
-  int status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM || (status != 0 && tr_interrupt_came(L))) lua_error(L);
-  if (status != 0) return -1;
+  if (tr_decode(L, text, length) != 0) return -1;
   if (lua_istable(L, -1) && tr_blot_is_due(text, length, credential))
     tr_blot_table(L, credential, path, dropped);
   return 0;

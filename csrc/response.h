@@ -7,10 +7,6 @@
 #include "call.h"
 #include "schema.h"
 
-/* Takes lua-cjson and sets it up for our use, once for each Lua state; raises when it is not
-** installed. */
-void tr_response_register(lua_State *L);
-
 struct tr_response {
   enum tr_validate validate;
   unsigned requests;

@@ -10,9 +10,33 @@ local text = require "traceroute.text"
 local json = {}
 
 -- An instance of its own: a script's settings of the shared one do not reach results.
-local codec = cjson.new()
-codec.encode_number_precision(14)
-codec.decode_invalid_numbers(false)
+local codec
+
+local function renew()
+  codec = cjson.new()
+  codec.encode_number_precision(14)
+  codec.decode_invalid_numbers(false)
+end
+
+renew()
+
+-- lua-cjson asks for the locale's decimal point when any instance is made. In another locale it writes fractions that
+-- are no JSON, refuses to read them, and takes [0,1] for one.
+local function encode(value)
+  if codec.encode(0.5) ~= "0.5" then
+    renew()
+  end
+  return codec.encode(value)
+end
+
+local function decode(encoded)
+  local ok, raised = pcall(codec.decode, "[0.5]")
+  if not ok then
+    invalid.let_pass(raised)
+    renew()
+  end
+  return codec.decode(encoded)
+end
 
 local ARRAYS = { "hops", "nodes", "labels", "colos", "errors", "messages" }
 
@@ -28,7 +52,7 @@ end
 ---@return string? json
 ---@return traceroute.Error? err for what JSON cannot hold: functions, cycles, NaN
 function json.encode(value)
-  local ok, encoded = pcall(codec.encode, value)
+  local ok, encoded = pcall(encode, value)
   if not ok then
     invalid.let_pass(encoded)
     return invalid.value("result", (tostring(encoded):gsub("^.-:%d+: ", "")))
@@ -83,7 +107,7 @@ function json.decode(encoded)
   if type(encoded) ~= "string" then
     return invalid.value("json", "string expected, got " .. type(encoded))
   end
-  local ok, value = pcall(codec.decode, encoded)
+  local ok, value = pcall(decode, encoded)
   if not ok then
     invalid.let_pass(value)
     return invalid.value("json", (tostring(value):gsub("^.-:%d+: ", "")))

@@ -7,12 +7,14 @@
 
 #include "call.h"
 #include "collector.h"
+#include "decode.h"
 #include "errtable.h"
 #include "interrupt.h"
 #include "request.h"
 #include "response.h"
 #include "result.h"
 #include "target.h"
+#include "usual.h"
 #include "values.h"
 
 #define CREDENTIAL "fuzz-credential"
@@ -269,7 +271,8 @@ static int l_run(lua_State *state) {
 
 static int l_register(lua_State *state) {
   tr_collector_register(state);
-  tr_response_register(state);
+  tr_decode_register(state);
+  tr_usual_register(state);
   tr_errtable_register(state);
   return 0;
 }

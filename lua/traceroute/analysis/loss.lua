@@ -6,6 +6,7 @@
 -- them, next to this hop and up to the end, whose packets are counted together, because three packets
 -- of one hop say little.
 
+local decimal = require "traceroute.decimal"
 local path = require "traceroute.analysis.path"
 
 local loss = {}
@@ -94,7 +95,7 @@ local function hops_text(first, last)
 end
 
 local function few(sent, min_packets)
-  return "unknown", ("only %d packets to judge by, %.14g needed"):format(sent, min_packets)
+  return "unknown", ("only %d packets to judge by, %s needed"):format(sent, decimal("%.14g", min_packets))
 end
 
 local function judge_target(hop, began, min_packets)

@@ -1,6 +1,7 @@
 -- conditions: what --fail-if takes, and whether it holds for a result. It must not know exit statuses
 -- nor where the result came from.
 
+local decimal = require "traceroute.decimal"
 local fields = require "traceroute.fields"
 local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
@@ -19,9 +20,9 @@ local COMPARE = {
 
 -- What a number is compared with, and how it is shown.
 local MEASURES = {
-  loss = { "%.1f%% loss", loss.at_target },
-  rtt = { "%.2f ms", function(read) return read.reached and read.target_rtt_ms or nil end },
-  hops = { "%d hops", function(read) return read.target_index and read.hops[read.target_index].ttl or nil end },
+  loss = { "%.1f", "% loss", loss.at_target },
+  rtt = { "%.2f", " ms", function(read) return read.reached and read.target_rtt_ms or nil end },
+  hops = { "%d", " hops", function(read) return read.target_index and read.hops[read.target_index].ttl or nil end },
 }
 
 local STATES = { unreached = true, error = true, ["path-changed"] = true }
@@ -86,8 +87,8 @@ end
 local function holds(condition, read)
   local measure = MEASURES[condition.name]
   if measure then
-    local value = measure[2](read)
-    return value and condition.compare(value, condition.limit) and measure[1]:format(value) or nil
+    local value = measure[3](read)
+    return value and condition.compare(value, condition.limit) and decimal(measure[1], value) .. measure[2] or nil
   elseif condition.name == "unreached" then
     -- A data centre that could not measure says nothing of the target; "error" is for that.
     return read.reached == false and not (read.error and not read.last) and "no answer from the target" or nil

@@ -1,6 +1,8 @@
 -- system: what the command line needs of the machine: files, streams, the terminal, a pause. It must
 -- not know what is written or read. Specs hand the command a table of their own instead.
 
+local decimal = require "traceroute.decimal"
+
 local system = {}
 
 local function succeeded(...)
@@ -98,7 +100,7 @@ end
 ---@param seconds number
 ---@return boolean whole
 function system.pause(seconds)
-  return succeeded(os.execute("exec sleep " .. quote(("%.3f"):format(seconds))))
+  return succeeded(os.execute("exec sleep " .. quote(decimal("%.3f", seconds))))
 end
 
 return system

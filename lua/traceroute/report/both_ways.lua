@@ -4,6 +4,7 @@
 -- The way back is drawn upside down, so that the colo's end of both paths is at the top and this end at
 -- the bottom, and hops of the same node or AS stand on one line where their order allows it.
 
+local decimal = require "traceroute.decimal"
 local fields = require "traceroute.fields"
 local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
@@ -228,7 +229,7 @@ end
 local function tell_loss(out, name, one)
   local begin = loss.begins(one.colo, fields.text(one.target.target))
   if begin then
-    out[#out + 1] = ("loss on the way %s: %.1f%% from hop %d on%s"):format(name, begin.loss, begin.ttl,
+    out[#out + 1] = ("loss on the way %s: %s%% from hop %d on%s"):format(name, decimal("%.1f", begin.loss), begin.ttl,
       begin.asn and " (" .. begin.asn .. ")" or "")
   end
 end

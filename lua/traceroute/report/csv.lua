@@ -1,6 +1,7 @@
 -- csv: one row per node, for spreadsheets and for tools that read columns. It must not know more of a
 -- result than its records.
 
+local decimal = require "traceroute.decimal"
 local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
 local text = require "traceroute.text"
@@ -14,7 +15,7 @@ local function cell(value)
   if value == nil then
     return ""
   elseif type(value) == "number" then
-    return ("%.14g"):format(value)
+    return decimal("%.14g", value)
   elseif type(value) == "table" then
     local parts = {}
     for i = 1, #value do

@@ -1,5 +1,6 @@
 -- diff: what analysis.diff found, as lines for a person. It must not compare anything itself.
 
+local decimal = require "traceroute.decimal"
 local invalid = require "traceroute.invalid"
 local text = require "traceroute.text"
 
@@ -66,15 +67,15 @@ local function ips(list)
 end
 
 -- "RTT 1.00 ms -> 3.00 ms (+2.00)"; nothing where neither side has a value.
-local function moved(name, delta, format)
+local function moved(name, delta, format, unit)
   if not delta.a and not delta.b then
     return nil
   end
   local function value(v)
-    return v and format:format(v) or "none"
+    return v and decimal(format, v) .. unit or "none"
   end
   return ("%s %s -> %s%s"):format(name, value(delta.a), value(delta.b),
-    delta.delta and (" (%+.2f)"):format(delta.delta) or "")
+    delta.delta and " (" .. decimal("%+.2f", delta.delta) .. ")" or "")
 end
 
 local function where(path)
@@ -98,8 +99,8 @@ local function draw_path(out, path, color)
   if path.as_path.a ~= path.as_path.b then
     out[#out + 1] = ("  AS path %s -> %s"):format(path.as_path.a, path.as_path.b)
   end
-  out[#out + 1] = moved("  RTT", path.rtt, "%.2f ms")
-  out[#out + 1] = moved("  loss", path.loss, "%.1f%%")
+  out[#out + 1] = moved("  RTT", path.rtt, "%.2f", " ms")
+  out[#out + 1] = moved("  loss", path.loss, "%.1f", "%")
   if path.reached.a ~= path.reached.b and path.reached.b ~= nil then
     out[#out + 1] = path.reached.b and "  now reached" or "  no longer reached"
   end

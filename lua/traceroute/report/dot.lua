@@ -2,6 +2,7 @@
 -- hop belongs to its path alone, since two silences are not the same router. It must not know loss.
 
 local address = require "traceroute.address"
+local decimal = require "traceroute.decimal"
 local fields = require "traceroute.fields"
 local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
@@ -112,8 +113,9 @@ local function draw(graph, rankdir)
   for _, key in ipairs(graph.edge_order) do
     local edge = graph.edges[key]
     -- Layout weights are whole numbers; the share itself is in the label.
-    out[#out + 1] = ("  %s [label=%s, weight=%d, penwidth=%.2f%s];"):format(key, quote(("%.3g"):format(edge.weight)),
-      math.max(1, math.floor(edge.weight + 0.5)), 0.5 + 4 * edge.weight / most, edge.style and ", " .. edge.style or "")
+    out[#out + 1] = ("  %s [label=%s, weight=%d, penwidth=%s%s];"):format(key, quote(decimal("%.3g", edge.weight)),
+      math.max(1, math.floor(edge.weight + 0.5)), decimal("%.2f", 0.5 + 4 * edge.weight / most),
+      edge.style and ", " .. edge.style or "")
   end
   out[#out + 1] = "}"
   return table.concat(out, "\n") .. "\n"

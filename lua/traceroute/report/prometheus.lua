@@ -1,6 +1,7 @@
 -- prometheus: a result as metrics in the text exposition format, base units, HELP and TYPE. It must
 -- not know how they are served.
 
+local decimal = require "traceroute.decimal"
 local fields = require "traceroute.fields"
 local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
@@ -168,7 +169,7 @@ return function(result, opts)
       out[#out + 1] = "# TYPE " .. name .. " gauge"
     end
     for i = 1, #series do
-      out[#out + 1] = ("%s{%s} %.14g"):format(name, series[i], series.values[series[i]])
+      out[#out + 1] = ("%s{%s} %s"):format(name, series[i], decimal("%.14g", series.values[series[i]]))
     end
     samples[metric[1]] = nil
   end

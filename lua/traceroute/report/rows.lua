@@ -1,6 +1,7 @@
 -- rows: a path as a title, rows of cells and notes, which the terminal table and markdown lay out
 -- each in its way. It must not know how wide a terminal is, nor any markup.
 
+local decimal = require "traceroute.decimal"
 local fields = require "traceroute.fields"
 local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
@@ -19,11 +20,11 @@ local VERDICTS = {
 }
 
 local function ms(value)
-  return value and ("%.2f"):format(value) or ""
+  return value and decimal("%.2f", value) or ""
 end
 
 local function percent(value)
-  return value and ("%.1f%%"):format(value) or ""
+  return value and decimal("%.1f", value) .. "%" or ""
 end
 
 -- Counts from a file can be floats; "%d" refuses those with a fraction, and there are none here.
@@ -133,8 +134,8 @@ local function title_of(target, colo, read)
   elseif read.reached then
     local at = read.hops[read.target_index]
     outcome = ("reached at hop %d"):format(at.ttl)
-      .. (read.target_rtt_ms and (", %.2f ms"):format(read.target_rtt_ms) or "")
-      .. (at.loss and (", %.1f%% loss"):format(at.loss) or "")
+      .. (read.target_rtt_ms and ", " .. ms(read.target_rtt_ms) .. " ms" or "")
+      .. (at.loss and ", " .. percent(at.loss) .. " loss" or "")
   elseif read.last then
     outcome = (read.reached == false and "not reached, " or "") .. "last answer from hop " .. read.hops[read.last].ttl
   else
@@ -157,7 +158,7 @@ local function notes_of(read, verdicts)
   for _, jump in ipairs(rtt.jumps_of(read)) do
     local crossing = jump.asn and jump.from_asn and jump.asn ~= jump.from_asn
       and (" (%s to %s)"):format(jump.from_asn, jump.asn) or ""
-    out[#out + 1] = ("+%.2f ms from hop %d to hop %d%s, kept to the end"):format(jump.kept_ms, jump.from_ttl,
+    out[#out + 1] = ("+%s ms from hop %d to hop %d%s, kept to the end"):format(ms(jump.kept_ms), jump.from_ttl,
       jump.ttl, crossing)
   end
   return out
@@ -203,8 +204,8 @@ function rows.overview(target)
   local out = { ("%s: reached from %d of %d colos%s"):format(text.clean(all.target or "?"), all.reached, all.colos,
     all.failed > 0 and (", %d with an error"):format(all.failed) or "") }
   if all.rtt_ms.median then
-    out[2] = ("RTT: best %.2f ms (%s), median %.2f ms, worst %.2f ms (%s)"):format(all.rtt_ms.best,
-      text.clean(all.rtt_ms.best_colo), all.rtt_ms.median, all.rtt_ms.worst, text.clean(all.rtt_ms.worst_colo))
+    out[2] = ("RTT: best %s ms (%s), median %s ms, worst %s ms (%s)"):format(ms(all.rtt_ms.best),
+      text.clean(all.rtt_ms.best_colo), ms(all.rtt_ms.median), ms(all.rtt_ms.worst), text.clean(all.rtt_ms.worst_colo))
   end
   for _, group in ipairs(all.as_paths) do
     out[#out + 1] = ("%d x %s"):format(group.count, group.as_path ~= "" and group.as_path or "no AS known")
