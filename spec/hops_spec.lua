@@ -1,7 +1,9 @@
+local analysis = require "traceroute.analysis"
 local cjson = require "cjson"
 local generate = require "spec.bench.generate"
 local hops = require "traceroute.hops"
 local json = require "traceroute.json"
+local report = require "traceroute.report"
 local sample = require "spec.support.sample"
 
 local node = sample.node
@@ -78,6 +80,25 @@ describe("hops.each", function()
       assert.equal("invalid_request: result: table expected, got " .. type(bad), tostring(err))
     end
     assert.is_nil((hops.each(nil)))
+  end)
+
+  it("refuses a part of a result, and what was made of one: it would have no paths", function()
+    local result = fixture()
+    local holed = { nil, result[1] }
+    for name, bad in pairs { target = result[1], colo = result[1].colos[1], records = hops.filter(result),
+      colos = result[1].colos, holed = holed, numbers = { 1 }, info = { { status = 200 }, dropped = {} } } do
+      for _, read in ipairs { hops.each, hops.paths, hops.filter, report.table, report.markdown, report.csv,
+        report.jsonl, report.prometheus, report.dot } do
+        local got, err = read(bad)
+        assert.is_nil(got, name)
+        assert.same({ "invalid_request", "result" }, { err.kind, err.path })
+      end
+      local got, err = report.both_ways(result, bad)
+      assert.same({ nil, "back" }, { got, err.path })
+    end
+    assert.equal("a", select(2, analysis.diff({ { 1 } }, {})).path)
+    assert.is_not_nil(hops.paths({}))
+    assert.is_not_nil(hops.paths({ { target = "nothing came for it" } }))
   end)
 end)
 

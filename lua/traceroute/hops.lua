@@ -47,13 +47,29 @@ local hops = {}
 ---@field rtt? traceroute.Range mean of the node in ms; a silent node has none
 ---@field where? fun(record: traceroute.Record): any whatever else; what it raises is an error value
 
+-- A part of a result, or what was made of one, has no paths: drawn as none, it would look like an answer.
+local function fault(result)
+  if type(result) ~= "table" then
+    return "table expected, got " .. type(result)
+  end
+  local first = rawget(result, 1)
+  if first == nil then
+    return next(result) ~= nil and "the array of targets that create returns expected, got one part of it" or nil
+  elseif type(first) ~= "table" then
+    return "an array of targets expected, got one of " .. type(first) .. "s"
+  elseif rawget(first, "colos") == nil and (rawget(first, "target") == nil or rawget(first, "responded") ~= nil) then
+    return "the array of targets that create returns expected, got another one"
+  end
+end
+
 ---The paths of a result, in order. Read raw: no metamethod is called.
 ---@param result traceroute.Result
----@return (fun(): traceroute.TargetResult, traceroute.ColoResult)? iterator nil, err for what is no table
+---@return (fun(): traceroute.TargetResult, traceroute.ColoResult)? iterator nil, err for what is no result
 ---@return traceroute.Error? err
 function hops.paths(result)
-  if type(result) ~= "table" then
-    return invalid.value("result", "table expected, got " .. type(result))
+  local unfit = fault(result)
+  if unfit then
+    return invalid.value("result", unfit)
   end
   local t, c = 0, 0
   local target, colos
@@ -364,10 +380,12 @@ local function pick_where(result, wanted)
 end
 
 local function filter(result, criteria)
-  if type(result) ~= "table" then
-    return invalid.value("result", "table expected, got " .. type(result))
+  local paths, wanted, err
+  paths, err = hops.paths(result)
+  if not paths then
+    return nil, err
   end
-  local wanted, err = compile_any(criteria)
+  wanted, err = compile_any(criteria)
   if not wanted then
     return nil, err
   end

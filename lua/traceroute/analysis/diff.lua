@@ -145,9 +145,14 @@ local function compare_paths(a, b, target)
 end
 
 -- Paths by target and colo; the second of the same pair is told from the first.
-local function index_of(result)
+local function index_of(result, side)
   local found, order, seen = {}, {}, {}
-  for target, colo in hops.paths(result) do
+  local next_path, err = hops.paths(result)
+  if not next_path then
+    err.path = side
+    return nil, err
+  end
+  for target, colo in next_path do
     local asked, name = fields.text(target.target), fields.colo(colo)
     local pair = ("%s\0%s"):format(asked or "", name or "")
     seen[pair] = (seen[pair] or 0) + 1
@@ -159,8 +164,14 @@ local function index_of(result)
 end
 
 local function compare_runs(a, b)
-  local found_a, order_a = index_of(a)
-  local found_b, order_b = index_of(b)
+  local found_a, order_a = index_of(a, "a")
+  if not found_a then
+    return nil, order_a
+  end
+  local found_b, order_b = index_of(b, "b")
+  if not found_b then
+    return nil, order_b
+  end
   local out = { status = "equal", paths = {}, removed = {}, added = {} }
   for _, key in ipairs(order_a) do
     local before, after = found_a[key], found_b[key]

@@ -1,5 +1,6 @@
 -- markdown: paths as pipe tables, for an issue or a wiki. It must not know what a verdict means.
 
+local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
 local rows = require "traceroute.report.rows"
 
@@ -62,8 +63,11 @@ return function(result, opts)
   local checked, err = invalid.options(opts, OPTIONS, "opts")
   if not checked then
     return nil, err
-  elseif type(result) ~= "table" then
-    return invalid.value("result", "table expected, got " .. type(result))
+  end
+  local paths
+  paths, err = hops.paths(result)
+  if not paths then
+    return nil, err
   end
   local names = rows.DEFAULT
   if checked.columns then

@@ -1,6 +1,7 @@
 -- table: paths as aligned text for a terminal, in the manner of mtr. It must not know what a verdict
 -- means, nor whether there is a terminal: width and colour are told.
 
+local hops = require "traceroute.hops"
 local invalid = require "traceroute.invalid"
 local rows = require "traceroute.report.rows"
 local text = require "traceroute.text"
@@ -161,12 +162,12 @@ local function check(result, opts)
   local checked, err = invalid.options(opts, OPTIONS, "opts")
   if not checked then
     return nil, err
-  elseif type(result) ~= "table" then
-    return invalid.value("result", "table expected, got " .. type(result))
   elseif checked.width and checked.width < 40 then
     return invalid.value("opts.width", "40 columns or more expected")
   end
-  return checked
+  local paths
+  paths, err = hops.paths(result)
+  return paths and checked, err
 end
 
 -- Makes the columns fit the width that was asked for.
