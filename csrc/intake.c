@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "collector.h"
+#include "errtable.h"
 #include "interrupt.h"
 
 #define RUN 0.001 /* seconds of decoding in one run, after which a step looks up */
@@ -85,10 +86,10 @@ static void report_progress(lua_State *L, struct tr_intake *in, int on_progress)
   in->in_callback = 0;
   if (status == LUA_ERRMEM || (status != 0 && is_interrupt(L))) lua_error(L);
   if (status != 0) {
-    char message[200];
     const char *text = lua_tostring(L, -1);
-    snprintf(message, sizeof message, "on_progress raised: %.150s", text ? text : "not a string");
-    tr_source_cancel(in->source, message);
+    snprintf(in->complaint, sizeof in->complaint, "on_progress raised: %.150s",
+             text ? text : "not a string");
+    tr_source_cancel(in->source, in->complaint);
   } else if (lua_isboolean(L, -1) && !lua_toboolean(L, -1)) {
     in->cancel_wanted = TR_CANCELLED_BY_CALLBACK;
   }
@@ -109,5 +110,12 @@ void tr_intake_drain(lua_State *L, struct tr_intake *in, int state) {
 void tr_intake_finish(lua_State *L, struct tr_intake *in, int state) {
   (void)tr_collector_hold(L, tr_outbox_received(&in->source->outbox));
   in->reader->finish(L, state, in->self);
+  if (in->complaint[0] && lua_isnil(L, -2)) { /* all had come, and nothing was left to cancel */
+    struct tr_error error;
+    tr_error_clear(&error);
+    tr_error_set(&error, TR_CANCELLED, "%s", in->complaint);
+    tr_errtable_push(L, &error);
+    lua_replace(L, -3);
+  }
   tr_collector_forget(L);
 }

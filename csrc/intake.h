@@ -30,6 +30,7 @@ struct tr_intake {
   struct tr_source *source; /* NULL: not made yet, or gone */
   struct tr_piece *piece;   /* being taken in: freed by the cleanup should that raise */
   int in_callback;
+  char complaint[TR_MESSAGE_MAX]; /* what on_progress raised; "" nothing */
   const char *cancel_wanted; /* why the end of a run is to cancel the source; NULL: it is not */
 };
 

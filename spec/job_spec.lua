@@ -450,6 +450,18 @@ describe("a job", function()
       end)
     end
 
+    it("that raises when all has come leaves the result, with the error beside it", function()
+      local job = start("ok", { on_progress = function(at)
+        if at.requests_done == at.requests then
+          error("too late", 0)
+        end
+      end })
+      assert.is_true(job:step(10))
+      local result, err, info = job:result()
+      assert.equal("cancelled: on_progress raised: too late", tostring(err))
+      assert.same({ 2, 200 }, { #result[1].colos, info[1].status })
+    end)
+
     it("cannot step its job, and may start and finish others", function()
       local job, inner, stepped, why
       job = start("ok", { on_progress = function()
