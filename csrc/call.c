@@ -1,6 +1,7 @@
 /* call: a whole call as one state machine; see call.h. */
 #include "call.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +108,10 @@ static void fail_for(struct request *request, enum tr_kind kind, double retry_af
                      const char *message) {
   struct tr_error error;
   tr_error_clear(&error);
-  tr_error_set(&error, kind, "%s", message);
+  if (retry_after >= 0)
+    tr_error_set(&error, kind, "%s %.0f s (retry_after)", message, ceil(retry_after));
+  else
+    tr_error_set(&error, kind, "%s", message);
   error.retry_after = retry_after;
   fail(request, &error);
 }
@@ -225,22 +229,23 @@ static void launch(struct request *request) {
     fail_for(
         request, TR_RATE_LIMIT, wait,
         "not sent, since the limit on requests in five minutes would have been exceeded within the "
-        "timeout; wait retry_after seconds, or raise timeout");
+        "timeout; raise timeout, or wait");
     return;
   }
   if (wait > 0) {
     pause_for(request, wait);
     return;
   }
+  struct tr_allowance allowed = {remaining, 0};
   if (call->plan.try_timeout > 0 && call->plan.try_timeout < remaining)
-    remaining = call->plan.try_timeout;
+    allowed = (struct tr_allowance){call->plan.try_timeout, 1};
   struct tr_sink sink = {on_slice, is_full, on_ended, request};
   const char *body = call->plan.bodies[request - call->requests];
   request->attempts++;
   tr_tally_add(call->plan.tally);
   request->exchange = tr_exchange_new(&call->plan.endpoint, sink);
-  if (request->exchange && tr_exchange_start(request->exchange, call->source.reactor, body,
-                                             strlen(body), remaining) == 0)
+  if (request->exchange &&
+      tr_exchange_start(request->exchange, call->source.reactor, body, strlen(body), allowed) == 0)
     return;
   tr_exchange_free(request->exchange);
   request->exchange = NULL;

@@ -33,7 +33,8 @@ struct tr_exchange {
   double connecting; /* the tr_clock() time from which on the time to connect runs; 0: not yet */
   struct tr_slicer slicer;
   struct tr_report report;
-  double started, allowed;
+  double started;
+  struct tr_allowance allowed;
   char raw_head[TR_HEAD_MAX];
   size_t raw_head_length;
   int is_paused;
@@ -133,7 +134,8 @@ static void judge_transfer(struct tr_exchange *x, CURLcode result) {
       .proxy_status = (int)proxy_status,
       .bytes = report->bytes,
       .connect_timeout = x->endpoint->connect_timeout,
-      .timeout = x->allowed,
+      .timeout = x->allowed.seconds,
+      .is_try = x->allowed.is_try,
   };
   report->outcome = tr_verdict_of_transfer(&ending, &report->error, &report->out_of_memory);
 }
@@ -214,7 +216,7 @@ static void stop_transfer(struct tr_exchange *x) {
 /* The time to connect does not run while it waits for its turn. */
 static double next_deadline(const struct tr_exchange *x, double now) {
   double begun = x->connecting > 0 ? x->connecting : x->transfer.begun;
-  double end = x->started + x->allowed;
+  double end = x->started + x->allowed.seconds;
   double connect = (begun > 0 ? begun : now) + x->endpoint->connect_timeout;
   return is_connected(x) || end < connect ? end : connect;
 }
@@ -371,12 +373,12 @@ struct tr_exchange *tr_exchange_new(const struct tr_endpoint *endpoint, struct t
 }
 
 int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *body, size_t length,
-                      double seconds) {
+                      struct tr_allowance allowed) {
   CURL *easy = x->transfer.easy;
   x->started = tr_clock();
-  x->allowed = seconds;
-  int failed =
-      curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(seconds * 1e3) + GRACE_MS) != CURLE_OK;
+  x->allowed = allowed;
+  int failed = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                                (long)(allowed.seconds * 1e3) + GRACE_MS) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_POST, 1L) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) != CURLE_OK;

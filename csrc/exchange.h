@@ -68,9 +68,15 @@ void tr_exchange_resume(struct tr_exchange *x);
 /* Ends it now, without a call to `ended`, and settles its report with what arrived. */
 void tr_exchange_abandon(struct tr_exchange *x);
 
+/* How long it may take. */
+struct tr_allowance {
+  double seconds;
+  int is_try; /* as an option says of each try, and not what is left to the whole call */
+};
+
 /* Sends `body`, which stays the caller's and must live until the end. 0, or -1: out of memory. */
 int tr_exchange_start(struct tr_exchange *x, struct tr_reactor *r, const char *body, size_t length,
-                      double seconds);
+                      struct tr_allowance allowed);
 
 /* Valid once ended; the receiver may move its envelope out. */
 struct tr_report *tr_exchange_report(struct tr_exchange *x);

@@ -67,10 +67,12 @@ static int has_control(const char *text) {
 /* ---- account ---- */
 
 static const char *read_account(lua_State *L, struct tr_error *error) {
-  const char *account;
+  const char *account, *from = "account"; /* whom to name in a message */
   if (lua_isnoneornil(L, ACCOUNT)) {
     account = from_environment("CLOUDFLARE_ACCOUNT_ID");
-    if (!account) {
+    if (account) {
+      from = "CLOUDFLARE_ACCOUNT_ID";
+    } else {
       refuse(error, TR_INVALID_REQUEST, "account",
              "missing; pass it, or set CLOUDFLARE_ACCOUNT_ID");
       return NULL;
@@ -89,12 +91,13 @@ static const char *read_account(lua_State *L, struct tr_error *error) {
     if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
         c == '_')
       continue;
-    refuse(error, TR_INVALID_REQUEST, "account",
-           "letters, digits, - and _ expected; the account id stands in the dashboard's address");
+    refuse(error, TR_INVALID_REQUEST, from,
+           "letters, digits, - and _ expected; the account id, which stands in the dashboard's "
+           "address, comes before the targets");
     return NULL;
   }
   if (length < 1 || length > ACCOUNT_MAX) {
-    refuse(error, TR_INVALID_REQUEST, "account", "1 to 32 characters expected");
+    refuse(error, TR_INVALID_REQUEST, from, "1 to 32 characters expected");
     return NULL;
   }
   return account;
@@ -266,13 +269,16 @@ static int read_credentials(lua_State *L, struct tr_request *request, struct tr_
 
 static int read_url(lua_State *L, const char *account, struct tr_endpoint *endpoint,
                     struct tr_error *error) {
-  const char *base = tr_options_text(L, OPTS, "base_url");
-  if (!base) base = from_environment("CLOUDFLARE_BASE_URL");
+  const char *base = tr_options_text(L, OPTS, "base_url"), *from = "base_url";
+  if (!base) base = from_environment(from = "CLOUDFLARE_BASE_URL");
   if (!base) base = BASE_URL;
   if (has_control(base))
-    return refuse(error, TR_INVALID_REQUEST, "base_url", "holds a control character");
+    return refuse(error, TR_INVALID_REQUEST, from, "holds a control character");
   endpoint->insecure = tr_options_flag(L, OPTS, "insecure", 0);
-  if (!is_usable(L, tr_url_check(base, endpoint->insecure, error))) return -1;
+  if (!is_usable(L, tr_url_check(base, endpoint->insecure, error))) {
+    snprintf(error->path, sizeof error->path, "%s", from);
+    return -1;
+  }
   size_t length = strlen(base);
   while (length && base[length - 1] == '/')
     length--;

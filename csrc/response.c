@@ -1,6 +1,7 @@
 /* response: arriving pieces -> tables, or an error; see response.h. */
 #include "response.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,7 +130,7 @@ static const char *advice(enum tr_kind kind) {
   case TR_NOT_FOUND:
     return "check the account id and base_url";
   case TR_RATE_LIMIT:
-    return "wait retry_after seconds; a breach of the limit blocks for five minutes";
+    return "wait five minutes, for which a breach of the limit blocks";
   case TR_SERVER:
     return "try again later; support asks for the ray";
   case TR_INVALID_REQUEST:
@@ -143,7 +144,12 @@ static const char *advice(enum tr_kind kind) {
 static void describe_refusal(lua_State *L, int env, const struct tr_report *report,
                              struct tr_error *error) {
   enum tr_kind kind = tr_kind_of_status(report->status);
-  char words[256] = "", code[32] = "";
+  char words[256] = "", code[32] = "", wait[64];
+  const char *next = advice(kind);
+  if (kind == TR_RATE_LIMIT && report->headers.retry_after >= 0) {
+    snprintf(wait, sizeof wait, "wait %.0f s (retry_after)", ceil(report->headers.retry_after));
+    next = wait;
+  }
   if (env) {
     int top = lua_gettop(L);
     lua_getfield(L, env, "errors");
@@ -163,7 +169,7 @@ static void describe_refusal(lua_State *L, int env, const struct tr_report *repo
     snprintf(words, sizeof words, "%.200s", report->head);
   }
   tr_error_set(error, kind, "HTTP %d%s%s%s; %s", report->status, code, *words ? ": " : "", words,
-               advice(kind));
+               next);
 }
 
 /* Slices of the wrong shape: the error, and in TR_AT_LOST the names of their targets. */

@@ -110,7 +110,9 @@ static const char *what_it_is(const char *text, char *hint, size_t size) {
     return hinted("a path or a network, not a host name or address", text, "", hint, size);
   if (colon && strchr(colon + 1, ':')) return "not an IPv6 address";
   if (colon) return hinted("a host with a port", text, " (a port is the option port)", hint, size);
-  if (strchr(text, '@')) return hinted("holds a user name", text, "", hint, size);
+  if (strchr(text, '@')) return hinted("a user name with a host", text, "", hint, size);
+  if (*text == ' ' || text[strlen(text) - 1] == ' ')
+    return "no host name: strip the blanks around it";
   if (strchr(text, ' ') || strchr(text, ','))
     return "more than one word; pass several targets as an array";
   if (strchr(text, '*')) return "a wildcard, not a host name";
@@ -125,7 +127,7 @@ const char *tr_target_fault(const char *text, size_t length, char *hint, size_t 
   if (length > TR_TARGET_MAX + 1) return "longer than a host name can be (253 bytes)";
   for (size_t i = 0; i < length; i++)
     if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-      return "holds a control character; strip white space and line ends";
+      return "no host name: it holds a control character; strip white space and line ends";
   memcpy(copy, text, length);
   copy[length] = '\0';
   if (is_ipv4(copy) || is_ipv6(copy)) return NULL;

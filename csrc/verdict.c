@@ -24,9 +24,8 @@ static enum tr_outcome of_timeout(const struct tr_ending *ending, struct tr_erro
   }
   tr_error_set(
       error, TR_TIMEOUT,
-      "no complete answer within %.3g s; raise timeout, or lower max_ttl, packets_per_ttl or "
-      "wait_time",
-      ending->timeout);
+      "no complete answer within %.3g s; raise %s, or lower max_ttl, packets_per_ttl or wait_time",
+      ending->timeout, ending->is_try ? "try_timeout" : "timeout");
   return TR_OUTCOME_TIMEOUT;
 }
 
@@ -101,7 +100,7 @@ enum tr_outcome tr_verdict_of_transfer(const struct tr_ending *ending, struct tr
                  "no TLS connection: %s; check the port of base_url, TLS 1.2 is the least", words);
     return TR_OUTCOME_CONNECTION;
   default:
-    tr_error_set(error, TR_CONNECTION, "%s", words);
+    tr_error_set(error, TR_CONNECTION, "%s; check base_url, proxy and the network", words);
     return TR_OUTCOME_CONNECTION;
   }
 }

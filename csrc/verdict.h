@@ -20,7 +20,8 @@ struct tr_ending {
   int proxy_status;       /* of a proxy's answer to CONNECT, 0: none */
   size_t bytes;           /* of the body that came */
   double connect_timeout; /* how many seconds were allowed for connecting … */
-  double timeout;         /* … and for everything */
+  double timeout;         /* … and for everything … */
+  int is_try;             /* … which is try_timeout, and not what is left of timeout */
 };
 
 /* The outcome, and in *error what to say of one that is no answer; nothing of CURLE_WRITE_ERROR,

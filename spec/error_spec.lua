@@ -36,7 +36,7 @@ describe("an error", function()
   describe("has the kind of its status:", function()
     local CREDENTIALS = "check the token, or email and key"
     local PERMISSION = "the token needs the permission Magic Transit Write for this account"
-    local LIMIT = "wait retry_after seconds; a breach of the limit blocks for five minutes"
+    local LIMIT = "wait five minutes, for which a breach of the limit blocks"
     local LATER = "try again later; support asks for the ray"
     for status, case in pairs {
       [400] = { "invalid_request", "change the request" }, [401] = { "authentication", CREDENTIALS },
@@ -157,6 +157,7 @@ describe("an error", function()
         -- a token of its own: the block holds for whoever shares it
         local err = create(url, { token = "limited-" .. code })
         assert.same({ "rate_limit", 429, code, 7 }, { err.kind, err.status, err.code, err.retry_after })
+        assert.matches("; wait 7 s %(retry_after%)$", err.message)
       end
     end)
 

@@ -22,7 +22,7 @@ local SENDERS = {
 -- What of lua/traceroute/ nobody but its neighbours calls: they are given what was checked before, or values of the
 -- kinds that their own specs name.
 local ROOMS = {
-  address = true, cli = true, fields = true, invalid = true, lazy = true, meta = true, nginx = true,
+  address = true, cli = true, decimal = true, fields = true, invalid = true, lazy = true, meta = true, nginx = true,
   shared_pace = true, text = true,
 }
 
@@ -50,7 +50,7 @@ describe("every public function is among those below:", function()
       local name = "traceroute." .. short
       if known[name] then
         local loaded, module = pcall(require, name)
-        if loaded then -- cqueues is not there for every Lua, nor is nginx's bit
+        if loaded then -- cqueues is not there for every Lua
           for f in pairs(module) do
             assert.equal(known[name][1], f)
           end

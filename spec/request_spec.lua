@@ -76,7 +76,8 @@ describe("a request", function()
       assert.matches("/accounts/given/", sent("1.1.1.1", {}, "given").uri, 1, true)
     end)
 
-    local BYTES = "letters, digits, - and _ expected; the account id stands in the dashboard's address"
+    local BYTES = "letters, digits, - and _ expected; the account id, which stands in the dashboard's address, comes "
+      .. "before the targets"
     for name, case in pairs {
       ["too long"] = { ("a"):rep(33), "1 to 32 characters expected" },
       ["empty"] = { "", "1 to 32 characters expected" },
@@ -101,7 +102,13 @@ describe("a request", function()
       host.setenv("CLOUDFLARE_ACCOUNT_ID", "")
       assert.matches("missing", refused(nil, "1.1.1.1", options()).message)
       host.setenv("CLOUDFLARE_ACCOUNT_ID", "a/b")
-      assert.equal(BYTES, refused(nil, "1.1.1.1", options()).message)
+      err = refused(nil, "1.1.1.1", options())
+      assert.same({ "CLOUDFLARE_ACCOUNT_ID", BYTES }, { err.path, err.message })
+      host.setenv("CLOUDFLARE_BASE_URL", "ftp://api.example")
+      err = refused(stand_in.account, "1.1.1.1", options { base_url = false })
+      assert.same({ "CLOUDFLARE_BASE_URL", "must begin with https://" }, { err.path, err.message })
+      host.setenv("CLOUDFLARE_ACCOUNT_ID", ("a"):rep(33))
+      assert.equal("CLOUDFLARE_ACCOUNT_ID", refused(nil, "1.1.1.1", options()).path)
     end)
   end)
 

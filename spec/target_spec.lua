@@ -66,7 +66,7 @@ describe("a call's", function()
     local HINT = '; did you mean "%s"?'
     local NETWORK = "a path or a network, not a host name or address"
     local NOT_IPV4 = "not an IPv4 address (four numbers from 0 to 255)"
-    local CONTROL = "holds a control character; strip white space and line ends"
+    local CONTROL = "no host name: it holds a control character; strip white space and line ends"
     local LONG = "longer than a host name can be (253 bytes)"
     local OTHER = "not a host name or an IP address"
     for _, case in ipairs {
@@ -84,8 +84,10 @@ describe("a call's", function()
       { "fe80::1%eth0", "an address with a zone, which means nothing elsewhere; leave out the %" },
       { "2001:db8::1::2", "not an IPv6 address" },
       { "1:2:3:4:5:6:7:8:9", "not an IPv6 address" },
-      { "user@example.com", "holds a user name" .. HINT:format("example.com") },
+      { "user@example.com", "a user name with a host" .. HINT:format("example.com") },
       { "a b", "more than one word; pass several targets as an array" },
+      { " a", "no host name: strip the blanks around it" }, { "a ", "no host name: strip the blanks around it" },
+      { " ", "no host name: strip the blanks around it" },
       { "1.1.1.1,1.0.0.1", "more than one word; pass several targets as an array" },
       { "*.example.com", "a wildcard, not a host name" },
       { "b\195\188cher.example", "not ASCII; write an internationalised name as xn--…" },

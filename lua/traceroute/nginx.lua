@@ -168,8 +168,8 @@ local function send_paced(job, dict)
       return nil, {
         kind = "rate_limit",
         retry_after = wait,
-        message = "not sent, since the workers' shared limit on requests in five minutes would have been exceeded; "
-          .. "wait retry_after seconds, or raise timeout",
+        message = ("not sent, since the workers' shared limit on requests in five minutes would have been exceeded; "
+          .. "raise timeout, or wait %d s (retry_after)"):format(math.ceil(wait)),
       }
     end
     ngx.sleep(math.max(wait, PAUSE_SECONDS))
