@@ -414,8 +414,7 @@ int tr_job_run(lua_State *L, int index, int in_thread) {
   if (in_thread) {
     job->place.thread = tr_thread_get();
   } else {
-    tr_keeper_keep(L);
-    job->place.reactor = tr_reactor_get();
+    job->place.reactor = tr_keeper_share(L);
   }
   if (!job->place.thread && !job->place.reactor) {
     int reason = errno;

@@ -1,32 +1,35 @@
-/* keeper: keeps a Lua state's reactor between calls; see keeper.h. */
+/* keeper: the one reactor of a Lua state; see keeper.h. */
 #include "keeper.h"
-
-#include "reactor.h"
 
 #define KEPT "traceroute.reactor" /* registry: the userdata that holds it */
 
 struct kept {
-  struct tr_reactor *reactor;
+  struct tr_reactor *reactor; /* NULL: none yet */
+  int is_over;                /* the state is being closed: nobody would release another one */
 };
 
 static int l_gc(lua_State *L) {
   struct kept *kept = lua_touserdata(L, 1);
   tr_reactor_release(kept->reactor);
   kept->reactor = NULL;
+  kept->is_over = 1;
   return 0;
 }
 
-void tr_keeper_keep(lua_State *L) {
+struct tr_reactor *tr_keeper_share(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, KEPT);
   struct kept *kept = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (!kept || (kept->reactor && tr_reactor_is_ours(kept->reactor))) return;
-  kept->reactor = tr_reactor_get();
+  if (kept->is_over) return tr_reactor_new();
+  if (!kept->reactor || !tr_reactor_is_ours(kept->reactor)) kept->reactor = tr_reactor_new();
+  if (kept->reactor) tr_reactor_share(kept->reactor);
+  return kept->reactor;
 }
 
 void tr_keeper_register(lua_State *L) {
   struct kept *kept = lua_newuserdata(L, sizeof *kept);
   kept->reactor = NULL;
+  kept->is_over = 0;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_gc);
   lua_setfield(L, -2, "__gc");

@@ -8,7 +8,6 @@
 enum tr_lock {
   TR_LOCK_THREAD,   /* the process's thread */
   TR_LOCK_DOORBELL, /* its listening socket */
-  TR_LOCK_REACTOR,  /* the list of shared reactors */
   TR_LOCK_LIBCURL,  /* what libcurl has once, whose own lock a fork may leave taken */
   TR_LOCK_QUOTA,    /* the paces */
   TR_LOCK_CHILDREN, /* the list of running children */

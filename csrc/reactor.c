@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "locks.h"
 #include "multi.h"
 #include "sigpipe.h"
 #include "timers.h"
@@ -30,9 +28,7 @@ struct attachment {
 
 struct tr_reactor {
   pid_t pid;
-  pthread_t thread; /* of a shared one: whose it is */
-  unsigned users;   /* of a shared one, like `next` under the lock */
-  struct tr_reactor *next;
+  unsigned users; /* of a shared one */
   int epoll;
   struct tr_multi multi;
   struct tr_timers timers;
@@ -49,10 +45,6 @@ struct tr_reactor {
 static uint64_t mark_of_watch(const struct tr_watch *watch) {
   return (uint64_t)(uintptr_t)watch;
 }
-
-/* One for each thread, so that two Lua states in two threads never share a handle; but a state
-** may be closed in another thread than it was used in, so that the list is everybody's. */
-static struct tr_reactor *shared;
 
 /* ---- birth and death ---- */
 
@@ -92,6 +84,7 @@ struct tr_reactor *tr_reactor_new(void) {
     return NULL;
   }
   r->pid = getpid();
+  r->users = 1;
   r->armed = -1;
   r->epoll = r->clock.fd = -1;
   r->clock.ready = on_clock;
@@ -103,40 +96,14 @@ struct tr_reactor *tr_reactor_new(void) {
   return NULL;
 }
 
-/* The parent's are left as they are: the sockets are its too, and what was behind the numbers of
-** the others may have been closed by the program, and be something else by now. */
-static void forget_foreign(void) {
-  while (shared && !tr_reactor_is_ours(shared))
-    shared = shared->next;
+void tr_reactor_share(struct tr_reactor *r) {
+  r->users++;
 }
 
-struct tr_reactor *tr_reactor_get(void) {
-  tr_lock(TR_LOCK_REACTOR);
-  forget_foreign();
-  struct tr_reactor *r = shared;
-  while (r && !pthread_equal(r->thread, pthread_self()))
-    r = r->next;
-  if (!r && (r = tr_reactor_new())) {
-    r->thread = pthread_self();
-    r->next = shared;
-    shared = r;
-  }
-  if (r) r->users++;
-  tr_unlock(TR_LOCK_REACTOR);
-  return r;
-}
-
+/* A parent's is left as it is: the sockets are its too, and what was behind the numbers of the
+** others may have been closed by the program, and be something else by now. */
 void tr_reactor_release(struct tr_reactor *r) {
-  if (!r || !tr_reactor_is_ours(r)) return;
-  tr_lock(TR_LOCK_REACTOR);
-  int is_last = --r->users == 0;
-  for (struct tr_reactor **link = &shared; is_last && *link; link = &(*link)->next) {
-    if (*link != r) continue;
-    *link = r->next;
-    break;
-  }
-  tr_unlock(TR_LOCK_REACTOR);
-  if (is_last) tr_reactor_free(r);
+  if (r && tr_reactor_is_ours(r) && --r->users == 0) tr_reactor_free(r);
 }
 
 int tr_reactor_is_ours(const struct tr_reactor *r) {

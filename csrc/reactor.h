@@ -5,8 +5,8 @@
 ** descriptors are looked at. The functions it calls may add and remove any of these, free what they
 ** belong to, and must not call tr_reactor_run.
 **
-** A reactor belongs to the thread and the process that made it: after a fork the child gets a fresh
-** one, and what it inherited is left alone, since closing it would end the parent's connections. */
+** A reactor is for one thread at a time, which is its owner's to see to, and for the process that made
+** it: what a child inherits is left alone, since closing it would end the parent's connections. */
 #ifndef TR_REACTOR_H
 #define TR_REACTOR_H
 
@@ -26,9 +26,9 @@ struct tr_watch {
 struct tr_reactor *tr_reactor_new(void);
 void tr_reactor_free(struct tr_reactor *r); /* closes idle connections; NULL is fine */
 
-/* The calling thread's shared reactor, made on first need. Each get is paired with a release;
-** the last one frees it. NULL as above. */
-struct tr_reactor *tr_reactor_get(void);
+/* For one with several users, none of which frees it: each release is paired with a share, or with
+** its making; the last one frees it. NULL may be released. */
+void tr_reactor_share(struct tr_reactor *r);
 void tr_reactor_release(struct tr_reactor *r);
 
 /* Something that goes with the reactor: `release` is called when that is freed. The key is any

@@ -46,10 +46,12 @@ describe("a program of several threads", function()
     it("guards whatever two threads touch", function()
       local stand_in = server.get()
       local _, refused = host.run("setarch -R true 2>&1")
-      local environment = ("BASE_URL=%s LARGE=%s CA_FILE=%s TSAN_OPTIONS=ignore_noninstrumented_modules=1"):format(
-        stand_in:url("ok"), stand_in:url("big/1/400/15"), host.quote(stand_in.ca_file))
-      run(environment, refused == 0 and "setarch -R" or "", host.quote(built.program("memory/races")),
-        "spec/memory/together.lua", "together", 4)
+      local checked = "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
+      local environment = ("BASE_URL=%s LARGE=%s CA_FILE=%s %s"):format(
+        stand_in:url("ok"), stand_in:url("big/1/400/15"), host.quote(stand_in.ca_file), checked)
+      local races = (refused == 0 and "setarch -R " or "") .. host.quote(built.program("memory/races"))
+      run(environment, races, "spec/memory/together.lua", "together", 4)
+      run(refusals .. " " .. checked, races, "spec/memory/use.lua", "handover", 10)
     end)
   end
 

@@ -2,6 +2,8 @@
 ** that gives a function, and
 **   close N   N states are opened and used in one thread each, and closed in another
 **   together N   N threads at once, each with a state of its own, use theirs
+**   handover N   one thread uses N states one after the other, and each is closed by another thread
+**                while the next is used
 **   fork N    while a thread uses a state, N children are forked that use another one
 ** Prints "fine", or what is wrong. */
 #include <dirent.h>
@@ -101,6 +103,48 @@ static int use_together(int count) {
   return 0;
 }
 
+/* From the thread that uses states to the one that closes them. */
+static struct {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  lua_State *state; /* NULL: none waits */
+} hatch = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
+
+/* Puts a state there once the one before is taken, or for NULL takes one. */
+static lua_State *hand_over(lua_State *L) {
+  pthread_mutex_lock(&hatch.lock);
+  while (L ? hatch.state != NULL : hatch.state == NULL)
+    pthread_cond_wait(&hatch.changed, &hatch.lock);
+  lua_State *taken = hatch.state;
+  hatch.state = L;
+  pthread_cond_broadcast(&hatch.changed);
+  pthread_mutex_unlock(&hatch.lock);
+  return taken;
+}
+
+static void *use_and_hand_over(void *arg) {
+  lua_State *last = NULL;
+  for (int left = *(int *)arg; left >= 0; left--) {
+    lua_State *L = open_state();
+    use(L);
+    if (last) hand_over(last);
+    for (int i = 0; i < 20; i++) /* while the last one is closed */
+      use(L);
+    last = L;
+  }
+  lua_close(last);
+  return NULL;
+}
+
+static int close_behind(int count) {
+  pthread_t user;
+  if (pthread_create(&user, NULL, use_and_hand_over, &count) != 0) abort();
+  for (int i = 0; i < count; i++)
+    lua_close(hand_over(NULL));
+  if (pthread_join(user, NULL) != 0) abort();
+  return 0;
+}
+
 static volatile int is_over;
 
 static void *use_on(void *arg) {
@@ -141,6 +185,7 @@ int main(int argc, char **argv) {
   int times = (int)strtol(argv[3], NULL, 10);
   int bad = strcmp(argv[2], "close") == 0      ? close_elsewhere(times)
             : strcmp(argv[2], "together") == 0 ? use_together(times)
+            : strcmp(argv[2], "handover") == 0 ? close_behind(times)
                                                : fork_meanwhile(times);
   if (!bad) printf("fine\n");
   return bad;
