@@ -268,12 +268,18 @@ static void give_up(struct tr_call *call) {
   call->done = call->next = call->plan.requests;
 }
 
+/* What waits to be read takes memory: more is not asked for until there is room. */
+static int may_begin(struct tr_call *call) {
+  if (call->next == call->plan.requests || call->active >= call->plan.concurrency) return 0;
+  return call->stopped.kind != TR_NONE || !tr_outbox_is_full(&call->source.outbox);
+}
+
 static void pump(struct tr_call *call) {
   if (call->is_short) {
     give_up(call);
     return;
   }
-  while (call->next < call->plan.requests && call->active < call->plan.concurrency) {
+  while (may_begin(call)) {
     struct request *request = &call->requests[call->next++];
     call->active++;
     if (call->stopped.kind != TR_NONE)
@@ -325,6 +331,7 @@ static void resume(struct tr_source *source) {
   struct tr_call *call = call_of(source);
   for (unsigned i = 0; i < call->next; i++)
     if (call->requests[i].exchange) tr_exchange_resume(call->requests[i].exchange);
+  pump(call);
 }
 
 static void call_free(struct tr_source *source) {

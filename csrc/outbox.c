@@ -65,12 +65,18 @@ static void ring_and_unlock(struct tr_outbox *o) {
   if (!was_rung && bell.ring) bell.ring(bell.arg);
 }
 
+/* Bytes that a piece takes while it waits. */
+static size_t weight_of(const struct tr_piece *piece) {
+  size_t weight = sizeof *piece + piece->length;
+  return piece->report ? weight + sizeof *piece->report + piece->report->envelope.length : weight;
+}
+
 void tr_outbox_put(struct tr_outbox *o, struct tr_piece *piece) {
   piece->next = NULL;
   pthread_mutex_lock(&o->lock);
   *o->last = piece;
   o->last = &piece->next;
-  o->waiting += sizeof *piece + piece->length;
+  o->waiting += weight_of(piece);
   o->received += piece->length;
   ring_and_unlock(o);
 }
@@ -102,7 +108,7 @@ struct tr_piece *tr_outbox_next(struct tr_outbox *o, int *go_on) {
   if (piece) {
     o->first = piece->next;
     if (!o->first) o->last = &o->first;
-    o->waiting -= sizeof *piece + piece->length;
+    o->waiting -= weight_of(piece);
     if (o->is_paused && o->waiting < TR_OUTBOX_LOW) {
       o->is_paused = 0;
       *go_on = 1;
