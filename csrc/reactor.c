@@ -19,6 +19,7 @@
 #define EVENTS_AT_ONCE 64
 #define EXACT_SECONDS 0.005 /* what is due sooner is waited for with the timerfd */
 #define ATTACHMENTS_MAX 4
+#define NAP_SECONDS 0.01
 
 struct attachment {
   const void *key;
@@ -250,10 +251,22 @@ static int wait_ms(struct tr_reactor *r, double seconds) {
   return seconds > INT_MAX / 1000 - 1 ? -1 : (int)ceil(seconds * 1e3);
 }
 
+/* A program may have closed what was not its own, and nothing can be waited for any more: times still
+** end what runs. */
+static void nap(double seconds) {
+  struct timespec rest = {0, 0};
+  rest.tv_nsec = seconds < NAP_SECONDS ? (long)(seconds * 1e9) : (long)(NAP_SECONDS * 1e9);
+  (void)nanosleep(&rest, NULL);
+}
+
 int tr_reactor_run(struct tr_reactor *r, double seconds) {
   struct epoll_event events[EVENTS_AT_ONCE];
   int count = epoll_wait(r->epoll, events, EVENTS_AT_ONCE, wait_ms(r, seconds));
-  if (count < 0) return errno == EINTR ? TR_RUN_INTERRUPTED : TR_RUN_IDLE;
+  if (count < 0 && errno == EINTR) return TR_RUN_INTERRUPTED;
+  if (count < 0) {
+    count = 0;
+    nap(seconds);
+  }
   struct tr_sigpipe held;
   tr_sigpipe_hold(&held);
   r->is_running = 1;
