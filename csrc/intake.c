@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "collector.h"
@@ -13,6 +14,7 @@
 
 int tr_intake_init(struct tr_intake *in, const struct tr_reader *reader, size_t self_size) {
   in->reader = reader;
+  in->pid = getpid();
   in->self = tr_calloc(self_size);
   return in->self ? 0 : -1;
 }
@@ -39,10 +41,15 @@ struct taking {
   double end; /* when to stop; below 0: when no piece is left */
 };
 
+/* In a child that a callback or a finalizer forked: what it inherited is left alone. */
+static int is_inherited(const struct tr_intake *in) {
+  return in->pid != getpid();
+}
+
 static int l_take_pieces(lua_State *L) {
   const struct taking *taking = lua_touserdata(L, 2);
   struct tr_intake *in = taking->in;
-  while ((in->piece = tr_source_next(in->source))) {
+  while (!is_inherited(in) && (in->piece = tr_source_next(in->source))) {
     in->reader->take(L, 1, in->self, in->piece);
     tr_piece_free(in->piece);
     in->piece = NULL;
@@ -85,6 +92,10 @@ static void report_progress(lua_State *L, struct tr_intake *in, int on_progress)
   int status = lua_pcall(L, 1, 1, 0);
   in->in_callback = 0;
   if (status == LUA_ERRMEM || (status != 0 && is_interrupt(L))) lua_error(L);
+  if (is_inherited(in)) {
+    lua_pop(L, 1);
+    return;
+  }
   if (status != 0) {
     const char *text = lua_tostring(L, -1);
     snprintf(in->complaint, sizeof in->complaint, "on_progress raised: %.150s",
@@ -99,8 +110,9 @@ static void report_progress(lua_State *L, struct tr_intake *in, int on_progress)
 void tr_intake_run(lua_State *L, struct tr_intake *in, int state, int on_progress) {
   unsigned long before = in->reader->moved(in->self);
   take_pieces(L, in, state, RUN);
+  if (is_inherited(in)) return;
   if (before != in->reader->moved(in->self)) report_progress(L, in, on_progress);
-  if (in->cancel_wanted) tr_source_cancel(in->source, in->cancel_wanted);
+  if (in->cancel_wanted && !is_inherited(in)) tr_source_cancel(in->source, in->cancel_wanted);
 }
 
 void tr_intake_drain(lua_State *L, struct tr_intake *in, int state) {

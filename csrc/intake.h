@@ -5,6 +5,8 @@
 #ifndef TR_INTAKE_H
 #define TR_INTAKE_H
 
+#include <sys/types.h>
+
 #include "shim.h"
 #include "source.h"
 
@@ -29,6 +31,7 @@ struct tr_intake {
   void *self;               /* the reader's */
   struct tr_source *source; /* NULL: not made yet, or gone */
   struct tr_piece *piece;   /* being taken in: freed by the cleanup should that raise */
+  pid_t pid;                /* whose the source is */
   int in_callback;
   char complaint[TR_MESSAGE_MAX]; /* what on_progress raised; "" nothing */
   const char *cancel_wanted; /* why the end of a run is to cancel the source; NULL: it is not */

@@ -68,9 +68,14 @@ static struct tr_job *to_job(lua_State *L) {
   return job;
 }
 
-/* A child process inherits jobs whose connections are its parent's: it must leave them alone. */
-static int is_foreign(const struct tr_job *job) {
-  return job->intake.source && job->pid != getpid();
+/* Why nothing can come of a job here, or NULL. A child process inherits jobs whose connections are its
+** parent's: it must leave them alone, also where it was forked by what a step called. The core's thread
+** ends before the handlers of a process's exit that were there first. */
+static const char *why_lost(const struct tr_job *job) {
+  if (!job->intake.source) return NULL;
+  if (job->pid != getpid()) return "the job belongs to the process that started it";
+  int is_over = job->place.thread && tr_thread_is_over(job->place.thread);
+  return is_over ? "the process is about to exit" : NULL;
 }
 
 static void close_fd(int *fd) {
@@ -191,6 +196,7 @@ static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, double wai
   else if (wait > 0)
     tr_outbox_wait(outbox, wait);
   tr_intake_run(L, &job->intake, AT_STATE, AT_ON_PROGRESS);
+  if (why_lost(job)) return TR_OUTBOX_EMPTY;
   if (tr_outbox_is_short(outbox)) tr_raise_out_of_memory(L);
   enum tr_outbox_state state = tr_outbox_look(outbox);
   if (state == TR_OUTBOX_DONE) finish(L, job);
@@ -207,7 +213,7 @@ static int l_advance(lua_State *L) {
   while (!job->is_finished) {
     work->state = advance(L, job, work->state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
     left = end - tr_clock();
-    if (interrupted || left <= 0) break;
+    if (interrupted || left <= 0 || why_lost(job)) break;
   }
   work->is_torn = 0;
   return 0;
@@ -221,9 +227,11 @@ static int l_end(lua_State *L) {
   do {
     tr_outbox_wait(outbox, CANCEL_WAIT);
     tr_intake_drain(L, &job->intake, AT_STATE);
-  } while (tr_outbox_look(outbox) != TR_OUTBOX_DONE);
-  if (tr_outbox_is_short(outbox)) tr_raise_out_of_memory(L);
-  finish(L, job);
+  } while (!why_lost(job) && tr_outbox_look(outbox) != TR_OUTBOX_DONE);
+  if (!why_lost(job)) {
+    if (tr_outbox_is_short(outbox)) tr_raise_out_of_memory(L);
+    finish(L, job);
+  }
   work->is_torn = 0;
   return 0;
 }
@@ -246,10 +254,10 @@ static int l_step(lua_State *L) {
     return push_failure(L, TR_INVALID_REQUEST, "",
                         job->intake.in_callback ? "step was called from within on_progress"
                                                 : "step was called from within a step");
-  if (is_foreign(job))
-    return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
+  if (why_lost(job)) return push_failure(L, TR_CANCELLED, "", why_lost(job));
   struct work work = {job, seconds, TR_OUTBOX_DONE, 0};
   run_protected(L, l_advance, &work);
+  if (why_lost(job)) return push_failure(L, TR_CANCELLED, "", why_lost(job));
   if (!job->is_finished && !job->intake.source)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
   lua_pushboolean(L, job->is_finished);
@@ -276,7 +284,7 @@ static int l_demand(lua_State *L) {
 static int l_send(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (job->intake.source && !job->was_sent && !is_foreign(job)) tr_source_start(job->intake.source);
+  if (job->intake.source && !job->was_sent && !why_lost(job)) tr_source_start(job->intake.source);
   job->was_sent = 1;
   return 0;
 }
@@ -308,8 +316,7 @@ static int l_fd(lua_State *L) {
   if (!job) return 2;
   if (!job->intake.source && !job->is_finished)
     return push_failure(L, TR_CANCELLED, "", "the job was closed");
-  if (is_foreign(job))
-    return push_failure(L, TR_CANCELLED, "", "the job belongs to the process that started it");
+  if (why_lost(job)) return push_failure(L, TR_CANCELLED, "", why_lost(job));
   if (job->epoll < 0 && open_fd(job) != 0) {
     int reason = errno;
     close_fd(&job->epoll);
@@ -329,7 +336,7 @@ static int l_doorbell(lua_State *L) {
   char path[TR_DOORBELL_PATH_MAX], digits[32];
   unsigned long number;
   if (!job) return 2;
-  if (!job->intake.source || !job->place.thread || job->door || is_foreign(job))
+  if (!job->intake.source || !job->place.thread || job->door || why_lost(job))
     return push_failure(L, TR_CANCELLED, "", "the job is done, or already waited for");
   job->door = tr_door_open(job->place.thread, job->intake.source, path, &number);
   if (!job->door) return push_shortage(L, errno);
@@ -359,7 +366,7 @@ static int l_result(lua_State *L) {
 static int l_cancel(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
-  if (defer_cancel(job) || !job->intake.source || is_foreign(job)) return 0;
+  if (defer_cancel(job) || !job->intake.source || why_lost(job)) return 0;
   struct work work = {job, 0, TR_OUTBOX_DONE, 0};
   run_protected(L, l_end, &work);
   return 0;

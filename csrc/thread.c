@@ -56,7 +56,7 @@ static void on_wake(void *arg) {
   tr_thread_catch_up(thread);
 }
 
-static int is_ending(struct tr_thread *thread) {
+int tr_thread_is_over(struct tr_thread *thread) {
   pthread_mutex_lock(&thread->lock);
   int ending = thread->is_ending;
   pthread_mutex_unlock(&thread->lock);
@@ -86,7 +86,7 @@ static void take_short_slices(void) {
 static void *run(void *arg) {
   struct tr_thread *thread = arg;
   take_short_slices();
-  while (!is_ending(thread))
+  while (!tr_thread_is_over(thread))
     (void)tr_reactor_run(thread->reactor, INFINITY);
   return NULL;
 }
@@ -165,7 +165,7 @@ struct tr_thread *tr_thread_get(void) {
   if (current && current->pid != getpid()) current = NULL;
   if (!current) current = thread_new();
   struct tr_thread *thread = current;
-  if (thread && is_ending(thread)) {
+  if (thread && tr_thread_is_over(thread)) {
     thread = NULL;
     errno = ECANCELED;
   }

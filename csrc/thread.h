@@ -31,4 +31,7 @@ void tr_thread_catch_up(struct tr_thread *thread);
 ** queued again. After the end of the thread nothing is done any more. */
 void tr_thread_post(struct tr_thread *thread, struct tr_task *task);
 
+/* Whether it ends, with the process, and does nothing that is posted now. */
+int tr_thread_is_over(struct tr_thread *thread);
+
 #endif

@@ -1,6 +1,7 @@
 -- A job as scripts hold it: step, fd, result, cancel, its end by collection, and on_progress. What single
 -- answers mean is response_spec's, what happens on the wire exchange_spec's.
 
+local core = require "traceroute.core"
 local host = require "spec.support.host"
 local server = require "spec.support.server"
 local traceroute = require "traceroute"
@@ -407,6 +408,28 @@ describe("a job", function()
         assert.equal(0, status, output)
       end)
     end
+  end)
+
+  it("asks for no more than there is room for, however large the refusals are", function()
+    local junk = ('{"success":false,"errors":[],"messages":[],"junk":["%s"]}'):format(("a"):rep(600000))
+    stand_in:raw("refusals", junk, nil, 500)
+    local job = assert(core.start_in_thread(stand_in.account, targets(200), options("raw/refusals", { quota = 0 })))
+    job:send() -- and nobody takes what comes
+    assert.is_not_nil(stand_in:await(function(list) return #list >= 4 end))
+    local other = options("ok")
+    for _ = 1, 20 do
+      assert.is_nil(select(2, traceroute.create(stand_in.account, "a.example", other)))
+    end
+    local sent = 0
+    for _, request in ipairs(stand_in:requests()) do
+      sent = sent + (request.uri:find("raw/refusals", 1, true) and 1 or 0)
+    end
+    assert.is_true(sent <= 8, sent) -- a megabyte, and what four had under way
+    while not job:step(1) do
+      assert.is_not_nil(job)
+    end
+    local _, err = job:result()
+    assert.same({ "server", 200 }, { err.kind, #err.targets })
   end)
 
   describe("on_progress", function()

@@ -493,6 +493,41 @@ describe("a process", function()
       assert.equal(list[1].connection, list[5].connection)
     end)
 
+    it("forks in on_progress: the child that returns from it leaves the call alone", function()
+      ends_well [[
+        local ffi = require "ffi"
+        ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+        local pid
+        local job = traceroute.start(account, "192.0.2.1", options(at(HTTPS, "drip/400/5"), {
+          on_progress = function() pid = pid or ffi.C.fork() end,
+        }))
+        local done, err
+        repeat done, err = job:step(5) until done ~= false
+        if pid == 0 then
+          job:cancel()
+          ffi.C._exit(done == nil and err.message == "the job belongs to the process that started it" and 0 or 1)
+        end
+        local status = ffi.new "int[1]"
+        ffi.C.waitpid(pid, status, 0)
+        assert(status[0] == 0, status[0])
+        local result, failed = job:result()
+        assert(result and not failed, tostring(failed))
+        print "fine"
+      ]]
+    end)
+
+    it("ends a call in time although the program closed descriptors that are not its own", function()
+      ends_well [[
+        local ffi = require "ffi"
+        ffi.cdef "int close(int);"
+        assert(traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"))))
+        for fd = 3, 60 do ffi.C.close(fd) end
+        local result, err = traceroute.create(account, "192.0.2.1", options(at(HTTPS, "ok"), { timeout = 0.5 }))
+        assert(not result and (err.kind == "timeout" or err.kind == "connection"), tostring(err))
+        print "fine"
+      ]]
+    end)
+
     it("forks: the child has a thread and a doorbell of its own, and rings nobody else's", function()
       ends_well([[
         local ffi, core = require "ffi", require "traceroute.core"

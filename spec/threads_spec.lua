@@ -25,9 +25,13 @@ describe("a program of several threads", function()
     assert.equal(0, status)
   end
 
-  local function program()
-    return host.quote(built.program("memory/threads")) .. " spec/memory/use.lua"
+  local function program(script)
+    return host.quote(built.program("memory/threads")) .. " spec/memory/" .. (script or "use.lua")
   end
+
+  it("may close a state when the core's thread has ended with the process", function()
+    run(refusals, program("late.lua"), "exit", 2)
+  end)
 
   it("may close a state in another thread than used it", function()
     run(refusals, program(), "close", 50)

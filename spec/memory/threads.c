@@ -4,6 +4,8 @@
 **   together N   N threads at once, each with a state of its own, use theirs
 **   handover N   one thread uses N states one after the other, and each is closed by another thread
 **                while the next is used
+**   exit N    a state is used N times, and closed by a handler of the process's exit that was there
+**             before the core's own
 **   fork N    while a thread uses a state, N children are forked that use another one
 ** Prints "fine", or what is wrong. */
 #include <dirent.h>
@@ -145,6 +147,21 @@ static int close_behind(int count) {
   return 0;
 }
 
+static lua_State *left_open;
+
+static void close_late(void) {
+  if (!left_open) return;
+  lua_close(left_open);
+  printf("fine\n");
+}
+
+static int leave_open(int times) {
+  left_open = open_state();
+  while (times-- > 0)
+    use(left_open);
+  exit(0);
+}
+
 static volatile int is_over;
 
 static void *use_on(void *arg) {
@@ -180,12 +197,13 @@ static int fork_meanwhile(int forks) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 || atexit(close_late) != 0) return 2;
   script = argv[1];
   int times = (int)strtol(argv[3], NULL, 10);
   int bad = strcmp(argv[2], "close") == 0      ? close_elsewhere(times)
             : strcmp(argv[2], "together") == 0 ? use_together(times)
             : strcmp(argv[2], "handover") == 0 ? close_behind(times)
+            : strcmp(argv[2], "exit") == 0     ? leave_open(times)
                                                : fork_meanwhile(times);
   if (!bad) printf("fine\n");
   return bad;
