@@ -5,6 +5,23 @@ local decimal = require "traceroute.decimal"
 
 local system = {}
 
+-- Seconds after which a pause looks up: of an interrupt that was sent to this process alone.
+local TICK = 1
+
+-- Makes room beside the file that the name leads to, with the mode and owner of what it is to replace. Says t and the
+-- new file's name, or d for what is written straight into: a device, a FIFO, and whatever cannot be written at all.
+local PREPARE = [[
+p=%s
+[ -e "$p" ] && ! [ -f "$p" ] && { printf d; exit; }
+r=$(readlink -f -- "$p" && echo .) || { printf d; exit; }
+r=${r%%??}
+t=$(mktemp -- "$r.XXXXXX" && echo .) || exit
+t=${t%%??}
+if [ -f "$r" ]; then cp -p -- "$r" "$t"; else chmod =rw -- "$t"; fi || { rm -f -- "$t"; exit; }
+printf 't%%s' "$t"
+]]
+local SUFFIX_SIZE = #".XXXXXX"
+
 local function succeeded(...)
   local status = ...
   return status == true or status == 0
@@ -12,6 +29,16 @@ end
 
 local function quote(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+-- What a shell's commands print; nothing where there is no shell.
+local function ask(commands)
+  local pipe = io.popen(commands)
+  local said = pipe and pipe:read("*a") or ""
+  if pipe then
+    pipe:close()
+  end
+  return said
 end
 
 ---Writes to standard output.
@@ -50,24 +77,84 @@ function system.read(name)
   return content, why and name .. ": " .. why
 end
 
----Puts a file in place as a whole: whoever reads it meanwhile sees the old one or the new one.
+---Standard input, unless its first character but white space is another than these: then that much of it, so that the
+---rest is there for whom it is meant.
+---@param first string a class of characters
+---@return string? content
+---@return string? err
+function system.read_input(first)
+  io.stdin:setvbuf("no")
+  local begun = ""
+  repeat
+    local character, err = io.stdin:read(1)
+    if not character then
+      return not err and begun or nil, err
+    end
+    begun = begun .. character
+  until not character:find("%s")
+  if not begun:find(first) then
+    return begun
+  end
+  local rest, err = io.stdin:read("*a")
+  return rest and begun .. rest, err
+end
+
+local function put(file, name, content)
+  local ok, why = file:write(content)
+  local closed, why_not = file:close()
+  if not ok or not closed then
+    return nil, name .. ": " .. tostring(why or why_not)
+  end
+  return true
+end
+
+local function replace(name, fresh, content)
+  local file, err = io.open(fresh, "wb")
+  local ok
+  if file then
+    ok, err = put(file, name, content)
+  end
+  if ok then
+    ok, err = os.rename(fresh, fresh:sub(1, -SUFFIX_SIZE - 1))
+  end
+  return ok, err
+end
+
+---Puts a file in place as a whole: whoever reads it meanwhile sees the old one or the new one. Symlinks are followed;
+---a file keeps its mode; what is no regular file is written to and stays what it is.
 ---@param name string
 ---@param content string
 ---@return boolean? ok
 ---@return string? err
 function system.write(name, content)
-  local fresh = name .. ".new"
-  local file, err = io.open(fresh, "wb")
-  if not file then
-    return nil, err
+  local said = ask(("{ %s} 2>&1"):format(PREPARE:format(quote(name))))
+  local way, fresh = said:match("^([dt])(.*)$")
+  if way == "d" and fresh == "" then
+    local file, err = io.open(name, "wb")
+    if not file then
+      return nil, err
+    end
+    return put(file, name, content)
+  elseif way ~= "t" then
+    return nil, name .. ": " .. (said:match("([^\n:]+)\n*$") or "the shell said nothing"):gsub("^%s+", "")
   end
-  local ok, why = file:write(content)
-  local closed, why_not = file:close()
-  if not ok or not closed then
+  local ran, ok, err = pcall(replace, name, fresh, content)
+  if not ran or not ok then
     os.remove(fresh)
-    return nil, fresh .. ": " .. tostring(why or why_not)
   end
-  return os.rename(fresh, name)
+  if not ran then
+    error(ok, 0)
+  end
+  return ok and true or nil, err
+end
+
+---Whether two names lead to the same file, or will when it is there.
+---@param a string
+---@param b string
+---@return boolean
+function system.is_same(a, b)
+  return a == b or ask(("a=$(readlink -f -- %s) && b=$(readlink -f -- %s) && [ \"$a\" = \"$b\" ] && echo same")
+    :format(quote(a), quote(b))) == "same\n"
 end
 
 ---@param stream 0|1|2 standard input, output or error
@@ -79,12 +166,7 @@ end
 ---Columns of the terminal; nil when there is none.
 ---@return integer?
 function system.columns()
-  local pipe = io.popen("stty size 2>/dev/null </dev/tty")
-  local size = pipe and pipe:read("*a") or ""
-  if pipe then
-    pipe:close()
-  end
-  local columns = tonumber(size:match("^%d+ (%d+)"))
+  local columns = tonumber(ask("stty size 2>/dev/null </dev/tty"):match("^%d+ (%d+)"))
   return columns and columns > 0 and columns or nil
 end
 
@@ -96,11 +178,19 @@ function system.now()
   return os.date("!%Y-%m-%d %H:%M:%SZ")
 end
 
----Waits. An interrupt ends it, and then it is false.
+---Waits. An interrupt is raised as usual, within a second: os.execute would keep it away. A child that outlives this
+---process sleeps for no longer than that.
 ---@param seconds number
----@return boolean whole
+---@return boolean whole false when something else ended it
 function system.pause(seconds)
-  return succeeded(os.execute("exec sleep " .. quote(decimal("%.3f", seconds))))
+  local left = seconds
+  while left > 0 do
+    if ask(("sleep %s && echo slept"):format(quote(decimal("%.3f", math.min(left, TICK))))) ~= "slept\n" then
+      return false
+    end
+    left = left - TICK
+  end
+  return true
 end
 
 return system
