@@ -1,3 +1,4 @@
+local analysis = require "traceroute.analysis"
 local cjson = require "cjson"
 local json = require "traceroute.json"
 local sample = require "spec.support.sample"
@@ -12,6 +13,17 @@ describe("json", function()
     local tricky = { name = '"hops":{}' }
     assert.same(tricky, cjson.decode(json.encode(tricky)))
     assert.equal('{"extra":{}}', json.encode { extra = {} })
+  end)
+
+  it("keeps the lists of a diff, and what is called like them elsewhere", function()
+    local diff = analysis.diff({}, {})
+    assert.equal("[][][]", (json.encode(diff):gsub('"status":"equal"', ""):gsub('[{},:]', ""):gsub('"%a+"', "")))
+    local silent = sample.path({}, { { 3, 3 } })
+    local encoded = json.encode(analysis.diff(silent, silent))
+    assert.truthy(encoded:find('"a":[]', 1, true))
+    assert.truthy(encoded:find('"b":[]', 1, true))
+    assert.truthy(encoded:find('"rtt":{}', 1, true))
+    assert.equal('{"a":{}}', json.encode { a = {} })
   end)
 
   it("writes whole numbers without a fraction", function()

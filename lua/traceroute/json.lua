@@ -39,13 +39,20 @@ local function decode(encoded)
 end
 
 local ARRAYS = { "hops", "nodes", "labels", "colos", "errors", "messages" }
+-- What else is a list in a diff; in a result, a field of that name may be anything.
+local OF_DIFF = { "paths", "removed", "added", "hops", "a", "b" }
 
 local function escape_c1(byte)
   return ("\\u%04x"):format(byte:byte())
 end
 
+-- Runs and paths side by side have a word for how they differ.
+local function is_diff(value)
+  return type(rawget(value, "status")) == "string" and (rawget(value, "paths") or rawget(value, "hops")) ~= nil
+end
+
 ---JSON text of a result or a part of it, in the API's shape: an empty list of hops, nodes, labels or
----colos is []. Numbers have 14 significant digits,
+---colos is [], and so is one of a diff. Numbers have 14 significant digits,
 ---which is as many as lua-cjson writes. Text that is not UTF-8 is mended, and no control
 ---character is left as it is.
 ---@param value any a table, or what stands in one
@@ -59,9 +66,10 @@ function json.encode(value)
   elseif type(value) == "table" and next(value) == nil then
     return "[]"
   end
-  for i = 1, #ARRAYS do
+  local arrays = type(value) == "table" and is_diff(value) and OF_DIFF or ARRAYS
+  for i = 1, #arrays do
     -- A quote inside of a string is escaped, so these bytes are a member and nothing else.
-    local member = '"' .. ARRAYS[i] .. '":'
+    local member = '"' .. arrays[i] .. '":'
     encoded = encoded:gsub(member .. "{}", member .. "[]")
   end
   if encoded:find("[\128-\255]") then
