@@ -52,13 +52,15 @@ describe("conditions", function()
     assert.same({ "unreached: a.example: no path was measured" }, met("unreached", sample.result("a.example")))
   end)
 
-  it("hold when a path changed, not when a data centre came or went", function()
+  it("hold when a path changed, came or went", function()
     local other = fair()
     other[1].colos[1].hops[1].nodes[1].ip = "10.0.0.9"
     assert.same({ "path-changed: a.example from den01: from hop 1 on" },
       met("path-changed", other, analysis.diff(fair(), other)))
     assert.same({}, met("path-changed", fair(), analysis.diff(fair(), fair())))
-    assert.same({}, met("path-changed", fair(), analysis.diff(sample.result("a.example"), fair())))
+    assert.same({ "path-changed: a.example from den01: is new" },
+      met("path-changed", fair(), analysis.diff(sample.result("a.example"), fair())))
+    assert.same({ "path-changed: a.example from den01: is gone" }, met("path-changed", {}, analysis.diff(fair(), {})))
     assert.same({}, met("path-changed", fair(), nil))
   end)
 

@@ -105,6 +105,12 @@ local function changes(found, condition, diff)
         text.clean(compared.colo or "?"), compared.first_change)
     end
   end
+  for _, side in ipairs { { "removed", "is gone" }, { "added", "is new" } } do
+    for _, one in ipairs(diff and diff[side[1]] or {}) do
+      found[#found + 1] = ("%s: %s from %s: %s"):format(condition.text, text.clean(one.target or "?"),
+        text.clean(one.colo or "?"), side[2])
+    end
+  end
 end
 
 -- A target that no path was measured to is not reached, whatever the reason.
