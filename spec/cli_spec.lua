@@ -31,6 +31,8 @@ local function machine(f)
     m.files[name] = content
     return true
   end
+  m.read_input = function() return m.files["-"] or "" end
+  m.is_same = function(a, b) return a:gsub("^%./", "") == b:gsub("^%./", "") end
   m.is_terminal = function(stream) return f.terminal and f.terminal[stream] or false end
   m.columns = function() return f.columns end
   m.getenv = function(name) return m.env[name] end
@@ -40,16 +42,26 @@ local function machine(f)
     return true
   end
   local answers = f.answers or {}
-  local function answer(...)
+  local function job(...)
     m.calls[#m.calls + 1] = { ... }
-    local given = answers[math.min(#m.calls, #answers)]
-    return given and given[1], given and given[2]
+    local given = answers[math.min(#m.calls, #answers)] or {}
+    local opts = select(select("#", ...), ...)
+    for _, progress in ipairs(opts.on_progress and f.progress or {}) do
+      opts.on_progress(progress)
+    end
+    return { interrupted = given.interrupted, result = function() return given[1], given[2], given[3] or {} end }
   end
   m.traceroute = {
     VERSION = "9.8.7",
     plan = traceroute.plan,
-    create = function(account, targets, opts) return answer("create", account, targets, opts) end,
-    probe = function(targets, opts) return answer("probe", targets, opts) end,
+    start = function(account, targets, opts) return job("start", account, targets, opts) end,
+    survey = function(targets, opts) return job("survey", targets, opts) end,
+    wait = function(started)
+      if started.interrupted then
+        error("interrupted!", 0)
+      end
+      return started:result()
+    end,
   }
   return m
 end
@@ -82,7 +94,7 @@ describe("cf-traceroute", function()
       "--packets 10 --wait 2 --timeout 90 --retries 1 --concurrency 8 --base-url https://x/ --ca-file ca.pem " ..
       "--proxy http://p/", GOOD)
     assert.equal(0, status)
-    assert.same({ { "create", "abc", { "a.example", "192.0.2.1" }, {
+    assert.same({ { "start", "abc", { "a.example", "192.0.2.1" }, {
       colos = { "den01", "sin02" }, packet_type = "tcp", port = 443, max_ttl = 20, packets_per_ttl = 10, wait_time = 2,
       timeout = 90, retries = 1, concurrency = 8, base_url = "https://x/", ca_file = "ca.pem", proxy = "http://p/",
     } } }, m.calls)
@@ -93,7 +105,16 @@ describe("cf-traceroute", function()
   it("traces from here", function()
     local status, m = run("a.example --here --type udp", GOOD)
     assert.equal(0, status)
-    assert.same({ { "probe", { "a.example" }, { packet_type = "udp" } } }, m.calls)
+    assert.same({ { "survey", { "a.example" }, { packet_type = "udp" } } }, m.calls)
+  end)
+
+  it("joins the lists of an option that is given several times", function()
+    local _, m = run("x --from den01 --from sin02,fra01 --targets one --targets two", { answers = GOOD.answers,
+      files = { one = "a.example", two = "b.example" } })
+    assert.same({ "den01", "sin02", "fra01" }, m.calls[1][4].colos)
+    assert.same({ "x", "a.example", "b.example" }, m.calls[1][3])
+    _, m = run("a.example --columns ttl --columns loss --no-notes", GOOD)
+    assert.equal(report.table(result(), { columns = { "ttl", "loss" }, notes = false }), m.output)
   end)
 
   it("reads targets from a file", function()
@@ -135,20 +156,12 @@ describe("cf-traceroute", function()
   end)
 
   it("tells progress on a terminal alone", function()
-    local watched = machine { answers = GOOD.answers, terminal = { [2] = true } }
-    watched.traceroute.create = function(_, _, opts)
-      opts.on_progress { requests = 2, requests_done = 1, colos = 7, bytes = 100 }
-      return result()
-    end
-    assert.equal(0, cli.main({ "a.example" }, watched))
-    assert.equal("\r1 of 2 requests, 7 paths\27[K\r\27[K", watched.errors)
-    watched.errors = ""
-    watched.traceroute.probe = function(_, opts)
-      opts.on_progress { targets = 3, targets_done = 2 }
-      return result()
-    end
-    assert.equal(0, cli.main({ "a.example", "--here" }, watched))
-    assert.equal("\r2 of 3 targets\27[K\r\27[K", watched.errors)
+    local on = { answers = GOOD.answers, terminal = { [2] = true },
+      progress = { { requests = 2, requests_done = 1, colos = 7, bytes = 100, targets = 3, targets_done = 2 } } }
+    local status, watched = run("a.example", on)
+    assert.equal("0 \r1 of 2 requests, 7 paths\27[K\r\27[K", status .. " " .. watched.errors)
+    status, watched = run("a.example --here", on)
+    assert.equal("0 \r2 of 3 targets\27[K\r\27[K", status .. " " .. watched.errors)
     local _, m = run("a.example", GOOD)
     assert.is_nil(m.calls[1][4].on_progress)
     _, m = run("a.example --quiet", { answers = GOOD.answers, terminal = { [2] = true } })
@@ -168,8 +181,11 @@ describe("cf-traceroute", function()
     assert.equal("0 " .. report.csv(result()), status .. " " .. m.output)
     status, m = run("--read bad", { files = { bad = "{" } })
     assert.equal(2, status)
-    assert.truthy(m.errors:find("^cf%-traceroute: bad: Expected"))
+    assert.matches("^cf%-traceroute: bad is cut off\n", m.errors)
     assert.equal(2, (run("--read missing")))
+    status, m = run("", { files = { ["-"] = "h" } })
+    assert.equal(2, status)
+    assert.matches("^cf%-traceroute: no target, and standard input holds no saved result\n", m.errors)
   end)
 
   it("reads the API's response as it is published", function()
@@ -178,16 +194,20 @@ describe("cf-traceroute", function()
     assert.truthy(m.output:find("one.one.one.one (1.1.1.1)", 1, true))
   end)
 
-  it("saves what arrived whole", function()
+  it("saves what arrived", function()
     local status, m = run("a.example --save out", GOOD)
     assert.equal(0, status)
     assert.same(result(), json.result(m.files.out))
     status, m = run("a.example --save out", { answers = { { result(), failure("timeout", "too late") } } })
     assert.equal(3, status)
+    assert.same(result(), json.result(m.files.out))
+    status, m = run("a.example --save out", { answers = { { nil, failure("timeout", "too late") } } })
+    assert.equal(3, status)
     assert.is_nil(m.files.out)
     status, m = run("a.example --save out", { answers = GOOD.answers, full = true })
     assert.equal(3, status)
     assert.equal("cf-traceroute: --save: out: No space left on device\n", m.errors)
+    assert.equal(report.table(result()), m.output)
   end)
 
   it("shows what changed since a saved result", function()
@@ -207,6 +227,7 @@ a.example from den01: changed at hop 1
     assert.equal("cf-traceroute: path-changed: a.example from den01: from hop 1 on\n", m.errors)
     assert.equal(2, (run("a.example --diff old --format csv", { answers = GOOD.answers, files = files })))
     assert.equal(2, (run("a.example --diff missing", GOOD)))
+    assert.equal(2, (run("a.example --diff missing --save other", GOOD)))
   end)
 
   it("starts a chain of runs from nothing", function()
@@ -218,6 +239,27 @@ a.example from den01: changed at hop 1
       { answers = { { result("10.0.0.9") } }, files = m.files })
     assert.equal(1, status)
     assert.equal("10.0.0.9", json.result(again.files.last)[1].colos[1].hops[1].nodes[1].ip)
+    status, m = run("a.example --diff ./last --save last --format json", GOOD)
+    assert.equal(0, status)
+    assert.same({ { target = "a.example", colo = "den01" } }, json.decode(m.output).added)
+    assert.truthy(m.output:find('"paths":[]', 1, true))
+  end)
+
+  it("goes on comparing what arrives, and keeps what does not", function()
+    local both = { result()[1], { target = "b.example", colos = result("10.0.0.2")[1].colos } }
+    local late = failure("timeout", "late")
+    late.targets = { "b.example" }
+    local status, m = run("a.example b.example --watch 5 --times 4 --save last --fail-if path-changed",
+      { answers = { { both }, { result(), late }, { result("10.0.0.9"), late } } })
+    assert.equal(1, status)
+    assert.equal(3, #m.calls)
+    assert.matches("\ncf%-traceroute: path%-changed: a.example from den01: from hop 1 on\n$", m.errors)
+    local kept = json.result(m.files.last)
+    assert.equal("10.0.0.9", kept[1].colos[1].hops[1].nodes[1].ip)
+    assert.same(both[2], kept[2])
+    m = select(2, run("a.example b.example --save last --diff old",
+      { answers = { { result(), late } }, files = { old = report.json(both) } }))
+    assert.same(result(), json.result(m.files.last))
   end)
 
   it("exits with 1 when a condition holds, and says which", function()
@@ -230,7 +272,8 @@ a.example from den01: changed at hop 1
   it("exits with 2 for arguments that cannot be used", function()
     for _, argv in ipairs { "--frm x", "a.example --max-ttl x", "a.example --type sctp", "a.example --fail-if los>5",
       "a.example --read x", "a.example --fail-if path-changed", "--read x --watch 5", "a.example --times 3",
-      "a.example --watch 0", "a.example --width 10", "a.example --here --from den01", "a.example --here --account x",
+      "a.example --watch 0", "a.example --watch 5 --times 0", "a.example --save -",
+      "a.example --width 10", "a.example --here --from den01", "a.example --here --account x",
       "a.example --here --dry-run", "a.example --format xml", "a.example --from ,", "a.example --timeout nan",
       "--read x --dry-run", "--dry-run", "--watch 5", "a.example --max-ttl" } do
       local status, m = run(argv,
@@ -263,6 +306,28 @@ a.example from den01: changed at hop 1
     assert.equal(1, status)
   end)
 
+  it("tells what the service said, besides an error or unless it is to be quiet", function()
+    local info = { { messages = { { code = 4, message = "10.0.0.1 from ams01: refused\27" } } } }
+    local status, m = run("a.example", { answers = { { result(), nil, info } } })
+    assert.equal("0 cf-traceroute: message 4: 10.0.0.1 from ams01: refused?\n", status .. " " .. m.errors)
+    status, m = run("a.example --quiet", { answers = { { result(), nil, info } } })
+    assert.equal("0 ", status .. " " .. m.errors)
+    status, m = run("a.example --quiet", { answers = { { nil, failure("api", "no"), info } } })
+    assert.equal("3 cf-traceroute: api: no\ncf-traceroute: message 4: 10.0.0.1 from ams01: refused?\n",
+      status .. " " .. m.errors)
+  end)
+
+  it("is quiet when an interrupt left nothing, and ends a watch", function()
+    local status, m = run("a.example --watch 5", { answers = { { nil, failure("cancelled", "cancelled"),
+      interrupted = true } } })
+    assert.equal("130 \n", status .. " " .. m.errors)
+    assert.equal(1, #m.calls)
+    status, m = run("a.example --watch 5 --fail-if loss>5", { answers = { { result(),
+      failure("cancelled", "cancelled"), interrupted = true } } })
+    assert.equal(130, status)
+    assert.equal("cf-traceroute: interrupted\ncf-traceroute: loss>5: a.example from den01: 20.0% loss\n", m.errors)
+  end)
+
   it("prints the requests of a dry run, without credentials", function()
     local names = {}
     for i = 1, 11 do
@@ -287,14 +352,14 @@ a.example from den01: changed at hop 1
       assert.equal("2 cf-traceroute: invalid_request: " .. expected, status .. " " .. m.errors:match("^[^\n]*"))
       assert.equal("", m.output)
     end
-    refused("h1", "account: missing; pass it, or set CLOUDFLARE_ACCOUNT_ID")
+    refused("h1", "--account: missing; give it, or set CLOUDFLARE_ACCOUNT_ID")
     refused("https://h1/ --account abc", 'targets[1]: "https://h1/" is a URL, not a host name or address; ' ..
       'did you mean "h1"?')
-    refused("h1 --account abc --max-ttl 65", "max_ttl: integer from 0 to 64 hops expected, got 65")
+    refused("h1 --account abc --max-ttl 65", "--max-ttl: integer from 0 to 64 hops expected, got 65")
     refused("h1 --account abc --from den/01",
-      "colos[1]: the name of a colo expected, such as den01 (1 to 64 letters, digits, - _ .)")
+      "--from: the name of a colo expected, such as den01 (1 to 64 letters, digits, - _ .)")
     refused("h1 --account abc --base-url https://user:secret@x.example",
-      "base_url: must not hold a user name; pass token, or email and key")
+      "--base-url: must not hold a user name; set CLOUDFLARE_API_TOKEN, or CLOUDFLARE_EMAIL and CLOUDFLARE_API_KEY")
     host.setenv("CLOUDFLARE_EMAIL", "a@example")
     local status, m = run("h1 --account abc --dry-run")
     host.setenv("CLOUDFLARE_EMAIL", nil)
@@ -323,7 +388,7 @@ a.example from den01: changed at hop 1
     assert.equal(1, #m.calls)
     local ended = machine(GOOD)
     ended.pause = function() return false end
-    assert.equal(0, cli.main({ "a.example", "--watch", "5" }, ended))
+    assert.equal(130, cli.main({ "a.example", "--watch", "5" }, ended))
     assert.equal(1, #ended.calls)
   end)
 
@@ -335,6 +400,10 @@ a.example from den01: changed at hop 1
         assert.truthy(m.output:find(option[1]:match("%-%-[%w-]+"), 1, true), option[1])
       end
     end
+    local words = m.output:gsub("%s+", " ")
+    assert.truthy(words:find("One of table, wide, md, csv, json, jsonl, prometheus, dot.", 1, true))
+    assert.truthy(words:find("One of icmp, tcp, udp, gre, gre+icmp.", 1, true))
+    assert.truthy(words:find("One of auto, always, never.", 1, true))
     for line in m.output:gmatch("[^\n]+") do
       assert.is_true(#line <= 80, line)
     end
@@ -347,6 +416,10 @@ a.example from den01: changed at hop 1
     m.out = function() return nil, "No space left on device" end
     assert.equal(3, cli.main({ "a.example" }, m))
     assert.equal("cf-traceroute: standard output: No space left on device\n", m.errors)
+    m.errors = ""
+    assert.equal(3, cli.main({ "a.example", "--save", "out", "--fail-if", "loss>5" }, m))
+    assert.matches("loss>5: a.example from den01: 20.0%% loss\n", m.errors)
+    assert.same(result(), json.result(m.files.out))
   end)
 end)
 

@@ -3,46 +3,38 @@
 
 local analysis = require "traceroute.analysis"
 local arguments = require "traceroute.cli.arguments"
+local call = require "traceroute.cli.call"
+local combination = require "traceroute.cli.combination"
 local conditions = require "traceroute.cli.conditions"
+local invalid = require "traceroute.invalid"
 local json = require "traceroute.json"
 local report = require "traceroute.report"
-local text = require "traceroute.text"
+local saved = require "traceroute.cli.saved"
+local wording = require "traceroute.cli.wording"
 
 local cli = {}
 
-local GOOD, CONDITION, USAGE, FAILED = 0, 1, 2, 3
-local ENOENT = 2
--- Of a message, which may show an argument, in columns; of an option's name, in bytes.
-local SHOWN_MAX, OPTION_MAX = 500, 64
+local GOOD, CONDITION, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+-- Of an option's name, in bytes.
+local OPTION_MAX = 64
 
 -- Formats by the name that the command gives them, where the report has another.
 local REPORT = { wide = "table", md = "markdown" }
 
--- The API's names of what is measured and called with.
-local CALL_OPTIONS = {
-  from = "colos", max_ttl = "max_ttl", type = "packet_type", packets = "packets_per_ttl", port = "port",
-  wait = "wait_time", timeout = "timeout", retries = "retries", concurrency = "concurrency", base_url = "base_url",
-  ca_file = "ca_file", proxy = "proxy",
-}
-local NOT_HERE = { "from", "account", "retries", "concurrency", "base_url", "ca_file", "proxy" }
-
 local function say(system, message)
-  system.err(arguments.NAME .. ": " .. text.clean(tostring(message)) .. "\n")
+  system.err(arguments.NAME .. ": " .. wording.line(message) .. "\n")
+end
+
+local function say_all(system, lines)
+  for _, line in ipairs(lines) do
+    say(system, line)
+  end
 end
 
 local function usage(system, message)
-  say(system, text.cut(text.clean(tostring(message)), SHOWN_MAX))
+  say(system, message)
   system.err("Try '" .. arguments.NAME .. " --help'.\n")
   return USAGE
-end
-
-local function load_traceroute(system)
-  local core, why = require("traceroute.lazy").load()
-  if not core then
-    say(system, "the module does not load: " .. why)
-    return nil
-  end
-  return require "traceroute"
 end
 
 local function about(system, args, parser)
@@ -51,8 +43,9 @@ local function about(system, args, parser)
   elseif args.completion then
     system.out(args.completion == "bash" and parser:get_bash_complete() or parser:get_zsh_complete())
   else
-    local traceroute = system.traceroute or load_traceroute(system)
+    local traceroute, err = call.module(system)
     if not traceroute then
+      say(system, err)
       return FAILED
     elseif args.man then
       system.out(require "traceroute.cli.manual"(traceroute.VERSION))
@@ -69,8 +62,9 @@ local function gather_targets(system, args)
   for i, target in ipairs(args.target) do
     targets[i] = target
   end
-  if args.targets then
-    local content, err = system.read(args.targets)
+  for _, name in ipairs(args.targets or {}) do
+    local before = #targets
+    local content, err = system.read(name)
     if not content then
       return nil, err
     end
@@ -79,63 +73,23 @@ local function gather_targets(system, args)
         targets[#targets + 1] = target
       end
     end
-    if #targets == 0 then
-      return nil, args.targets .. ": no targets in it"
+    if #targets == before then
+      return nil, name .. ": no targets in it"
     end
   end
   return targets
 end
 
-local function call_options(args)
-  local opts = {}
-  for name, api_name in next, CALL_OPTIONS do
-    opts[api_name] = args[name]
-  end
-  return opts
-end
-
 -- What contradicts itself, before anything is done.
 local function contradiction(args, wanted)
-  if args.read and (#args.target > 0 or args.targets or args.here) then
-    return "--read takes a saved result; targets and --here are for a new one"
-  elseif args.read and (args.watch or args.dry_run) then
-    return "--read takes a saved result; --watch and --dry-run are for new ones"
-  elseif args.here and args.dry_run then
-    return "--dry-run shows the requests to Cloudflare; --here makes none"
-  elseif args.times and not args.watch then
-    return "--times is for --watch"
-  elseif args.watch and not (args.watch > 0 and args.watch <= 86400 * 365) then
-    return "--watch takes seconds above 0"
+  local fault = combination.fault(args)
+  if fault then
+    return fault
   elseif conditions.need_earlier(wanted) and not (args.diff or args.watch) then
     return "path-changed needs an earlier run: --diff FILE or --watch SECONDS"
-  elseif args.diff and args.format and args.format ~= "table" and args.format ~= "json" then
-    return "--diff is shown as text, or with --format json"
-  elseif args.width and args.width < 40 then
-    return "--width takes 40 columns or more"
   end
   local drawn, err = report.table({}, { columns = args.columns })
-  if not drawn then
-    return err
-  end
-  for _, name in ipairs(args.here and NOT_HERE or {}) do
-    if args[name] then
-      return "--" .. name:gsub("_", "-") .. " is for Cloudflare's data centres, and --here for this machine"
-    end
-  end
-  return nil
-end
-
-local function read_result(system, name)
-  local content, err, code = system.read(name)
-  if not content then
-    return nil, err or name .. ": cannot be read", code == ENOENT
-  end
-  local result
-  result, err = json.result(content)
-  if not result then
-    return nil, name .. ": " .. err.message
-  end
-  return result
+  return not drawn and "--columns: " .. err.message or nil
 end
 
 -- Status of a call that brought nothing.
@@ -145,13 +99,14 @@ end
 
 -- The requests as they would be sent, checked as a call checks them.
 local function dry_run(system, args, targets)
-  local traceroute = system.traceroute or load_traceroute(system)
+  local traceroute, reason = call.module(system)
   if not traceroute then
+    say(system, reason)
     return FAILED
   end
-  local plan, err = traceroute.plan(args.account, targets, call_options(args))
+  local plan, err = traceroute.plan(args.account, targets, call.options(args))
   if not plan then
-    say(system, err)
+    say_all(system, wording.failure(err))
     return refusal(err)
   end
   local head = plan.method .. " " .. plan.url .. "\n" .. table.concat(plan.headers, "\n") .. "\n\n"
@@ -161,36 +116,6 @@ local function dry_run(system, args, targets)
   end
   system.out(table.concat(requests, "\n"))
   return GOOD
-end
-
--- Runs the traceroutes, showing how far they are where somebody watches.
-local function trace(system, args, targets)
-  local traceroute = system.traceroute or load_traceroute(system)
-  if not traceroute then
-    return nil, "nothing was sent"
-  end
-  local opts = call_options(args)
-  local watched = not args.quiet and system.is_terminal(2)
-  if watched and args.here then
-    opts.on_progress = function(progress)
-      system.err(("\r%d of %d targets\27[K"):format(progress.targets_done, progress.targets))
-    end
-  elseif watched then
-    opts.on_progress = function(progress)
-      system.err(("\r%d of %d requests, %d paths\27[K"):format(progress.requests_done, progress.requests,
-        progress.colos))
-    end
-  end
-  local result, err
-  if args.here then
-    result, err = traceroute.probe(targets, opts)
-  else
-    result, err = traceroute.create(args.account, targets, opts)
-  end
-  if watched then
-    system.err("\r\27[K")
-  end
-  return result, err
 end
 
 local function wants_color(system, args)
@@ -203,10 +128,17 @@ end
 
 local function draw(system, args, result, diff)
   local format = args.format or "table"
-  if diff and format == "json" then
-    local encoded, err = json.encode(diff)
+  if args.diff and format == "json" then
+    -- The first run of a chain is one against nothing.
+    local encoded, err = diff, nil
+    if not encoded then
+      encoded, err = analysis.diff({}, result)
+    end
+    if encoded then
+      encoded, err = json.encode(encoded)
+    end
     return encoded and encoded .. "\n", err
-  elseif diff then
+  elseif args.diff and diff then
     return report.diff(diff, { color = wants_color(system, args) })
   end
   local opts = {}
@@ -219,35 +151,6 @@ local function draw(system, args, result, diff)
     opts.columns, opts.notes = args.columns, not args.no_notes
   end
   return report[REPORT[format] or format](result, opts)
-end
-
--- Compares, saves, shows and judges one result. Returns the status, and true when nothing can follow.
-local function handle(system, args, result, wanted, earlier)
-  local diff, err
-  if earlier then
-    diff, err = analysis.diff(earlier, result)
-    if not diff then
-      return usage(system, err), true
-    end
-  end
-  if not args.quiet then
-    local drawn
-    drawn, err = draw(system, args, result, args.diff and diff)
-    if not drawn then
-      return usage(system, err), true
-    end
-    local ok
-    ok, err = system.out(drawn)
-    if not ok then
-      say(system, "standard output: " .. tostring(err))
-      return FAILED, true
-    end
-  end
-  local met = conditions.met(wanted, result, diff)
-  for _, line in ipairs(met) do
-    say(system, line)
-  end
-  return #met > 0 and CONDITION or GOOD
 end
 
 local function save(system, args, result)
@@ -263,49 +166,130 @@ local function save(system, args, result)
   return GOOD
 end
 
--- One run: from the arguments to a status. Returns the result too, and true when another would end
--- the same way.
-local function run_once(system, args, targets, wanted, earlier)
-  local result, err
-  if args.read then
-    result, err = read_result(system, args.read)
-    if not result then
-      return usage(system, err), nil, true
+-- Shows one result; the status, and true when nothing can follow.
+local function show(system, args, result, diff)
+  local drawn, err = draw(system, args, result, diff)
+  if not drawn then
+    return usage(system, err), true
+  end
+  local ok
+  ok, err = system.out(drawn)
+  if not ok then
+    say(system, "standard output: " .. tostring(err))
+    return FAILED, true
+  end
+  return GOOD
+end
+
+-- Compares, saves, judges and shows what arrived: whoever reads the report may go away in the midst of it. Returns the
+-- status, true when nothing can follow, and what the next run is compared with.
+local function handle(system, args, targets, outcome, wanted, earlier)
+  local result = outcome.result
+  local incomplete = saved.incomplete(targets, outcome.err)
+  local diff, err
+  if earlier then
+    diff, err = analysis.diff(saved.comparable(earlier, result, incomplete), result)
+    if not diff then
+      return usage(system, err), true
     end
-  else
-    result, err = trace(system, args, targets)
   end
-  if err then
-    say(system, err)
+  local kept = saved.kept(earlier, result, incomplete)
+  local status, over = GOOD, false
+  if args.save then
+    status = save(system, args, args.is_chain and kept or result)
   end
-  if not result then
-    local status = refusal(err)
-    return status, nil, status == USAGE or type(err) == "table" and err.kind == "cancelled"
+  local met = conditions.met(wanted, result, diff)
+  say_all(system, met)
+  status = math.max(status, #met > 0 and CONDITION or GOOD)
+  if not args.quiet then
+    local shown
+    shown, over = show(system, args, result, diff)
+    status = math.max(status, shown)
   end
-  local status, over = handle(system, args, result, wanted, earlier)
-  if args.save and not err and not over then
-    status = math.max(status, save(system, args, result))
+  return status, over, kept
+end
+
+-- Says on standard error what came of a call besides its result.
+local function tell(system, args, targets, outcome)
+  if outcome.interrupted then
+    if outcome.result then
+      say(system, wording.interrupted(outcome.err, targets))
+    else
+      system.err("\n")
+    end
+  elseif outcome.err then
+    say_all(system, wording.failure(outcome.err, targets))
   end
-  if status == GOOD and err then
+  if outcome.err or not args.quiet then
+    say_all(system, wording.messages(outcome.info))
+  end
+end
+
+local function obtain(system, args, targets)
+  if args.read then
+    local result, err
+    if args.is_implied then
+      result, err = saved.read_implied(system)
+    else
+      result, err = saved.read(system, args.read)
+    end
+    return result and { result = result, info = {} }, err
+  end
+  local traceroute, err = call.module(system)
+  if not traceroute then
+    return { err = err, info = {} }
+  end
+  return call.run(system, traceroute, args, targets)
+end
+
+-- One run: from the arguments to a status. Returns true when another would end the same way, and what the next is
+-- compared with.
+local function run_once(system, args, targets, wanted, earlier)
+  local outcome, err = obtain(system, args, targets)
+  if not outcome then
+    return usage(system, err), true
+  end
+  tell(system, args, targets, outcome)
+  if not outcome.result then
+    local status = outcome.interrupted and INTERRUPTED or refusal(outcome.err)
+    return status, status ~= FAILED or type(outcome.err) ~= "table" or outcome.err.kind == "cancelled", earlier
+  end
+  local status, over, kept = handle(system, args, targets, outcome, wanted, earlier)
+  if outcome.interrupted then
+    return INTERRUPTED, true
+  elseif status == GOOD and outcome.err then
     status = FAILED
   end
-  return status, not err and result or nil, over
+  return status, over, kept
 end
 
 local function watch(system, args, targets, wanted, earlier)
   local runs = 0
-  local status
   local headed = not args.quiet and (args.format or "table") == "table"
-  repeat
+  while true do
     if headed then
       system.out((runs > 0 and "\n" or "") .. system.now() .. "\n")
     end
-    local result, over
-    status, result, over = run_once(system, args, targets, wanted, earlier)
-    earlier = result or earlier
+    local status, over
+    status, over, earlier = run_once(system, args, targets, wanted, earlier)
     runs = runs + 1
-  until over or status == CONDITION or runs == args.times or not system.pause(args.watch)
-  return status
+    if over or status == CONDITION or runs == args.times then
+      return status
+    elseif not system.pause(args.watch) then
+      return INTERRUPTED
+    end
+  end
+end
+
+-- The lists of an option that was given several times, as one.
+local function join(lists)
+  local out = {}
+  for _, list in ipairs(lists or {}) do
+    for _, item in ipairs(type(list) == "table" and list or { list }) do
+      out[#out + 1] = item
+    end
+  end
+  return out[1] and out or nil
 end
 
 -- The parser takes a long time to find what a very long name may stand for.
@@ -321,7 +305,11 @@ local function parse(argv)
   local parser = arguments.parser()
   local ok, args = parser:pparse(argv)
   if not ok then
+    invalid.let_pass(args)
     return nil, (args:gsub("\nDid you mean ", "; did you mean "))
+  end
+  for _, name in ipairs { "from", "columns", "targets", "fail_if" } do
+    args[name] = join(args[name])
   end
   return args, parser
 end
@@ -329,13 +317,14 @@ end
 -- What there is to trace or to read; a result on standard input needs no argument.
 local function sources(system, args)
   local targets, err = gather_targets(system, args)
-  if not targets then
-    return nil, err
-  elseif not args.read and #targets == 0 then
-    if args.dry_run or args.watch or args.here or system.is_terminal(0) then
-      return nil, "no target"
-    end
-    args.read = "-"
+  if not targets or args.read or #targets > 0 then
+    return targets, err
+  elseif args.dry_run or args.watch or args.here or args.diff == "-" or system.is_terminal(0) then
+    return nil, "no target"
+  end
+  args.read, args.is_implied = "-", true
+  if combination.fault(args) then
+    return nil, "no target"
   end
   return targets
 end
@@ -368,10 +357,12 @@ function cli.main(argv, system)
   elseif args.dry_run then
     return dry_run(system, args, targets)
   end
+  local is_same = args.diff and args.save and system.is_same(args.diff, args.save)
+  args.is_chain = is_same or args.watch
   local earlier, missing
   if args.diff then
-    earlier, err, missing = read_result(system, args.diff)
-    if not earlier and not (missing and args.save == args.diff) then
+    earlier, err, missing = saved.read(system, args.diff)
+    if not earlier and not (missing and is_same) then
       return usage(system, err)
     end
   end

@@ -74,16 +74,18 @@ describe("cf-traceroute with a hostile command line", function()
       err = function(s) errors = errors .. s end,
       read = function(name) return nil, name .. ": No such file or directory", 2 end,
       write = function(name) error("written: " .. name) end,
+      read_input = function() return "" end,
+      is_same = function(a, b) return a == b end,
       is_terminal = function() return false end,
       columns = function() return nil end,
       getenv = function() return nil end,
       now = function() return "now" end,
       pause = function() return false end,
       traceroute = {
-        plan = traceroute.plan, probe = traceroute.probe,
-        create = function(account, targets, opts)
+        plan = traceroute.plan, survey = traceroute.survey, wait = traceroute.wait,
+        start = function(account, targets, opts)
           opts.ca_file = opts.ca_file or stand_in.ca_file
-          return traceroute.create(account, targets, opts)
+          return traceroute.start(account, targets, opts)
         end,
       },
     })
@@ -115,7 +117,7 @@ describe("cf-traceroute with a hostile command line", function()
           end
           refuses("a.example", name)
         end)
-      elseif option.convert and not ({ ["--from"] = true, ["--columns"] = true })[name] then
+      elseif option.convert and not ({ ["--from"] = true, ["--columns"] = true, ["--save"] = true })[name] then
         it("refuses what is no number, or too much: " .. name, function()
           for _, word in ipairs(NUMBERS) do
             -- a table may be as wide as anybody likes
@@ -136,14 +138,18 @@ describe("cf-traceroute with a hostile command line", function()
         -- colos are divided by white space, too
         if name ~= "--from" or word ~= "a\nb" then
           refuses("a.example", name .. "=" .. word)
-          if name ~= "--diff" then -- which has no part in a dry run
-            refuses("a.example", "--dry-run", name .. "=" .. word)
-          end
+          refuses("a.example", "--dry-run", name .. "=" .. word)
         end
       end
     end
     for _, word in ipairs(TEXTS) do
       refuses("--read=" .. word)
+    end
+  end)
+
+  it("refuses what is no file to write to", function()
+    for _, word in ipairs { "", "-" } do
+      refuses("a.example", "--save=" .. word)
     end
   end)
 

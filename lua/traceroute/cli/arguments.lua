@@ -39,6 +39,25 @@ local function whole(text)
   return value
 end
 
+local function between(convert, least, most, expected)
+  return function(written)
+    local value, err = convert(written)
+    if value and not (value >= least and value <= most) then
+      return nil, expected .. " expected, got '" .. written .. "'"
+    end
+    return value, err
+  end
+end
+
+local function file_to_write(written)
+  if written == "-" then
+    return nil, "takes a file; --format json writes to standard output"
+  elseif written == "" then
+    return nil, "the name of a file expected"
+  end
+  return written
+end
+
 -- The same, with the option's name before what is wrong.
 local function named(convert, name)
   return function(written)
@@ -57,61 +76,73 @@ end
 ---@field convert? function
 ---@field choices? string[]
 ---@field count? string as argparse takes it
+---@field api? string what a call names it
 
 ---Groups of options, in the order they are shown. An option without `argname` is a flag.
 ---@type {name: string, [integer]: traceroute.cli.Option}[]
 arguments.GROUPS = {
   { name = "What is measured",
     { "--from", "Data centres to trace from, by name: den01,sin02. Default: all.", argname = "COLO,...",
-      convert = list },
+      convert = list, count = "*", api = "colos" },
     { "--here", "Trace from this machine instead; needs no account." },
-    { "--targets", "Read more targets from FILE, divided by white space; # starts a comment.", argname = "FILE" },
-    { "--type", "Packets to send. Default: icmp.", argname = "TYPE",
+    { "--targets", "Read more targets from FILE, divided by white space; # starts a comment.", argname = "FILE",
+      count = "*" },
+    { "--type", "Packets to send. Default: icmp.", argname = "TYPE", api = "packet_type",
       choices = { "icmp", "tcp", "udp", "gre", "gre+icmp" } },
     { "--port", "Destination port for tcp and udp, 0 to 65535. Default: 0, the best for the type.", argname = "PORT",
-      convert = whole },
-    { "--max-ttl", "Hops to go at most, 0 to 64. Default: 15.", argname = "HOPS", convert = whole },
+      convert = whole, api = "port" },
+    { "--max-ttl", "Hops to go at most, 0 to 64. Default: 15.", argname = "HOPS", convert = whole,
+      api = "max_ttl" },
     { "--packets", "Packets for each hop, 0 to 10. Default: 3. Ten tell real loss from rate limiting far better.",
-      argname = "COUNT", convert = whole },
-    { "--wait", "Seconds to wait for each answer, 1 to 5. Default: 1.", argname = "SECONDS", convert = whole },
+      argname = "COUNT", convert = whole, api = "packets_per_ttl" },
+    { "--wait", "Seconds to wait for each answer, 1 to 5. Default: 1.", argname = "SECONDS", convert = whole,
+      api = "wait_time" },
   },
   { name = "How the call is made",
-    { "--account", "Account id. Default: CLOUDFLARE_ACCOUNT_ID.", argname = "ID" },
+    { "--account", "Account id. Default: CLOUDFLARE_ACCOUNT_ID.", argname = "ID", api = "account" },
     { "--timeout", "Seconds for all of it. Default: by what is measured, 60 to 600.", argname = "SECONDS",
-      convert = number },
-    { "--retries", "Further tries after a failure that may pass. Default: 2.", argname = "COUNT", convert = whole },
+      convert = number, api = "timeout" },
+    { "--retries", "Further tries after a failure that may pass. Default: 2.", argname = "COUNT", convert = whole,
+      api = "retries" },
     { "--concurrency", "Requests at once; one has ten targets at most. Default: 4.", argname = "COUNT",
-      convert = whole },
-    { "--base-url", "Where the API is. Default: CLOUDFLARE_BASE_URL, or Cloudflare's.", argname = "URL" },
-    { "--ca-file", "Certificates to trust, a file or a directory. Default: the system's.", argname = "FILE" },
-    { "--proxy", "Proxy to go through. Default: https_proxy.", argname = "URL" },
+      convert = whole, api = "concurrency" },
+    { "--base-url", "Where the API is. Default: CLOUDFLARE_BASE_URL, or Cloudflare's.", argname = "URL",
+      api = "base_url" },
+    { "--ca-file", "Certificates to trust, a file or a directory. Default: the system's.", argname = "FILE",
+      api = "ca_file" },
+    { "--proxy", "Proxy to go through. Default: https_proxy.", argname = "URL", api = "proxy" },
     { "--dry-run", "Check the arguments and print the requests, without credentials; send nothing." },
   },
   { name = "What is shown",
     { "--format", "Default: table.", argname = "FORMAT", choices = arguments.FORMATS },
     { "--columns", "Columns of table, wide and md: of ttl host ip name asn loss sent lost received best avg worst "
-      .. "stdev share labels verdict.", argname = "NAME,...", convert = list },
+      .. "stdev share labels verdict.", argname = "NAME,...", convert = list, count = "*" },
     { "--width", "Fit a table into so many columns, 40 or more. Default: the terminal's.", argname = "COLUMNS",
-      convert = whole },
+      convert = between(whole, 40, math.huge, "40 columns or more") },
     { "--color", "Default: auto, on a terminal unless NO_COLOR is set.", argname = "WHEN",
       choices = { "auto", "always", "never" } },
     { "--no-notes", "Leave out the sentences on loss and RTT below a table." },
-    { "--quiet", "No report and no progress; errors and conditions are still told." },
+    { "--quiet", "No report, no progress, and the service's messages only beside an error; errors and conditions are "
+      .. "still told." },
   },
   { name = "Saved results",
     { "--read", "Take the result from FILE instead of tracing, or from standard input for -: JSON as --save and "
       .. "--format json write it, or the API's response.", argname = "FILE" },
-    { "--save", "Keep the result in FILE, as JSON, when all of it arrived.", argname = "FILE" },
+    { "--save", "Keep what arrived in FILE, as JSON. With --watch, or if FILE is that of --diff too, it also keeps "
+      .. "what it had of targets that failed.", argname = "FILE", convert = file_to_write },
     { "--diff", "Show what changed since the result in FILE; as text, or with --format json. May be the file of "
-      .. "--save, and missing the first time.", argname = "FILE" },
+      .. "--save, and missing the first time: JSON then shows all as added.", argname = "FILE" },
   },
   { name = "Watching",
     { "--fail-if", "Exit with status 1 if CONDITION holds for any path: loss>5 (percent at the target), rtt>100 (mean "
-      .. "ms to the target), hops>20, unreached, error (the data centre's own), path-changed (with --diff or --watch). "
+      .. "ms to the target), hops>20, unreached, error (the data centre's own), path-changed (with --diff or --watch; "
+      .. "also of paths that are gone or new; with --type udp or tcp, load balancers may make it hold by themselves). "
       .. "Any of < <= > >=. May be repeated, or divided by commas.", argname = "CONDITION", count = "*" },
     { "--watch", "Run again every SECONDS, until interrupted or a condition holds; path-changed then compares with the "
-      .. "run before.", argname = "SECONDS", convert = number },
-    { "--times", "With --watch: so many runs at most.", argname = "COUNT", convert = whole },
+      .. "run before.", argname = "SECONDS",
+      convert = between(number, 0.001, 86400 * 365, "seconds above 0") },
+    { "--times", "With --watch: so many runs at most.", argname = "COUNT",
+      convert = between(whole, 1, math.huge, "1 run or more") },
   },
   { name = "About",
     { "-h --help", "Show this and exit." },
@@ -125,9 +156,9 @@ arguments.GROUPS = {
 arguments.STATUS = {
   { 0, "good: the result arrived and no condition of --fail-if held" },
   { 1, "a condition of --fail-if held" },
-  { 2, "usage: the arguments, or a file that they name, cannot be used; nothing was sent" },
+  { 2, "usage: the arguments, or a file that they name, cannot be used, or the service refused them (HTTP 400)" },
   { 3, "the call failed, wholly or in part" },
-  { 130, "interrupted" },
+  { 130, "interrupted; what had arrived is shown and saved" },
 }
 
 arguments.ENVIRONMENT = {
@@ -160,6 +191,25 @@ local function epilog()
   return table.concat(out, "\n")
 end
 
+---What an option does, and which values it takes.
+---@param item traceroute.cli.Option
+---@return string
+function arguments.describe(item)
+  return item[2] .. (item.choices and " One of " .. table.concat(item.choices, ", ") .. "." or "")
+end
+
+---Options by what a call names them.
+---@return table<string, string> such as packet_type = "--type"
+function arguments.by_api_name()
+  local out = {}
+  for _, group in ipairs(arguments.GROUPS) do
+    for _, item in ipairs(group) do
+      out[item.api or item] = item.api and item[1]
+    end
+  end
+  return out
+end
+
 ---The parser.
 ---@return table parser as argparse makes it
 function arguments.parser()
@@ -174,7 +224,7 @@ function arguments.parser()
     for i, item in ipairs(group) do
       local element
       if item.argname then
-        element = parser:option(item[1], item[2]):argname(item.argname)
+        element = parser:option(item[1], arguments.describe(item)):argname(item.argname)
         if item.choices then
           element:choices(item.choices)
         end

@@ -36,7 +36,7 @@ return function(version)
     for _, item in ipairs(group) do
       add ".TP"
       add(option_line(item))
-      add(escape(item[2] .. (item.choices and " One of " .. table.concat(item.choices, ", ") .. "." or "")))
+      add(escape(arguments.describe(item)))
     end
   end
   add ".SH EXIT STATUS"

@@ -1,0 +1,176 @@
+-- cf-traceroute as a process: what becomes of a result when somebody interrupts, hangs up, or lets one target fail.
+
+local host = require "spec.support.host"
+local json = require "traceroute.json"
+local server = require "spec.support.server"
+
+local MAIN = host.quote(host.checked_interpreter()) .. " " .. host.root() .. "/lua/traceroute/cli/main.lua "
+local PUBLISHED = host.quote(host.root() .. "/spec/support/published.json")
+-- Seconds: long before anything that is interrupted would have ended by itself.
+local AT_ONCE = 10 * host.patience()
+
+-- h1 to h10 go in the first request, h11 in the second.
+local TARGETS = {}
+for i = 1, 11 do
+  TARGETS[i] = "h" .. i
+end
+TARGETS = table.concat(TARGETS, " ")
+
+describe("cf-traceroute's process", function()
+  local stand_in, directory, last
+
+  setup(function()
+    stand_in = server.get()
+  end)
+
+  before_each(function()
+    stand_in:reset()
+    directory = host.private_directory("cli-process")
+    last = directory .. "/last.json"
+  end)
+
+  after_each(function()
+    host.remove(directory)
+  end)
+
+  -- The words of a call that the behaviour answers.
+  local function call(behaviour, words)
+    return ("%s --from den01 --retries 0 --account %s --base-url %s --ca-file %s %s"):format(TARGETS,
+      stand_in.account, host.quote(stand_in:url(behaviour)), host.quote(stand_in.ca_file), words)
+  end
+
+  -- In a group of its own, with the signals of a shell that is not in the background.
+  local function start(words)
+    local pipe = io.popen(("{ CLOUDFLARE_API_TOKEN=t setsid sh -c 'echo $$; "
+      .. "exec env --default-signal=INT,PIPE \"$@\" >\"$0/out\" 2>\"$0/err\"' %s %s %s; echo $?; } 2>/dev/null"):format(
+      directory, MAIN, words))
+    local pid = pipe:read("*l")
+    return pid, function()
+      local before = host.now()
+      local status = tonumber(pipe:read("*l"))
+      pipe:close()
+      return { status = status, seconds = host.now() - before, out = host.read(directory .. "/out"),
+        err = host.read(directory .. "/err") }
+    end
+  end
+
+  local function signal(name, pid)
+    host.run(("kill -%s %s"):format(name, pid))
+  end
+
+  local function run(words)
+    local _, finish = start(words)
+    return finish()
+  end
+
+  -- The addresses of the paths that a file holds, by target.
+  local function kept(name)
+    local set = {}
+    for _, target in ipairs(assert(json.result(host.read(name)))) do
+      set[target.target] = #target.colos
+    end
+    return set
+  end
+
+  it("shows and saves what had arrived when it is interrupted", function()
+    local pid, finish = start(call("slow_target/h11/60000", "--format csv --save " .. last))
+    assert.is_table(stand_in:await(function(list)
+      return #list == 2 and (list[1].ended or list[2].ended)
+    end))
+    host.pause(300 * host.patience())
+    signal("INT", pid)
+    local said = finish()
+    assert.is_true(said.seconds < AT_ONCE)
+    assert.equal("cf-traceroute: interrupted: not all arrived of 1 of 11 targets: h11\n", said.err)
+    assert.equal(130, said.status)
+    assert.matches("\nh10,den01,", said.out)
+    assert.is_nil(said.out:find("h11", 1, true))
+    assert.equal(1, kept(last).h10)
+    assert.is_nil(kept(last).h11)
+  end)
+
+  it("compares and keeps what arrives, whatever one target does", function()
+    local chain = "--format json --fail-if path-changed --diff " .. last .. " --save " .. directory .. "/./last.json"
+    local said = run(call("fail_target/h11/503", chain))
+    assert.equal(3, said.status, said.err)
+    assert.equal(1, kept(last).h1)
+    assert.equal(10, #json.decode(said.out).added)
+    said = run(call("ok", chain))
+    assert.equal(1, said.status)
+    assert.equal("cf-traceroute: path-changed: h11 from den01: is new\n", said.err)
+    said = run(call("fail_target/h11/503", chain))
+    assert.equal(3, said.status)
+    assert.equal(10, #json.decode(said.out).paths)
+    assert.equal(1, kept(last).h11)
+    host.write(last, (host.read(last):gsub('"ip":"[%d.]+"', '"ip":"192.0.2.99"')))
+    said = run(call("fail_target/h11/503", chain))
+    assert.equal(1, said.status)
+    assert.matches("\ncf%-traceroute: path%-changed: h1 from den01: from hop 1 on\n", said.err)
+    assert.is_nil(said.err:find("path-changed: h11", 1, true))
+  end)
+
+  it("names the targets that did not arrive", function()
+    local said = run(call("fail_target/h3/503", ""))
+    assert.equal(3, said.status)
+    assert.matches("\ncf%-traceroute: not all arrived of 10 of 11 targets: h1, h2, [^\n]+, h10\n$", said.err)
+  end)
+
+  it("saves and judges before its reader goes away", function()
+    local words = "--read " .. PUBLISHED .. " --format json --fail-if 'rtt>0.01' --save " .. last
+    for _, gone in ipairs { "| true", ">/dev/full", ">&-" } do
+      os.remove(last)
+      local status = host.run(("{ sleep 0.2; env --default-signal=PIPE %s %s 2>%s/err; echo $? >%s/status; } %s; "
+        .. "cat %s/status"):format(MAIN, words, directory, directory, gone, directory))
+      assert.equal(gone:find("true") and "141\n" or "3\n", status, gone)
+      assert.equal(1, kept(last)["1.1.1.1"], gone)
+      assert.matches("^cf%-traceroute: rtt>0.01: 1.1.1.1 from den01: 0.02 ms\n", host.read(directory .. "/err"))
+    end
+  end)
+
+  local function in_the_pause()
+    local pid, finish = start(call("ok", "--watch 30 --times 2 --quiet"))
+    assert.is_table(stand_in:await(function(list)
+      return #list == 2 and list[1].ended and list[2].ended
+    end))
+    host.pause(500 * host.patience())
+    return pid, finish
+  end
+
+  it("feels an interrupt between two runs, be it sent to it alone", function()
+    for _, to in ipairs { "", "-" } do
+      local pid, finish = in_the_pause()
+      signal("INT", to .. pid)
+      local said = finish()
+      assert.equal("130 \n", said.status .. " " .. said.err)
+      assert.is_true(said.seconds < AT_ONCE)
+      stand_in:reset()
+    end
+  end)
+
+  it("leaves nothing behind when it is told to end between two runs", function()
+    local pid, finish = in_the_pause()
+    signal("TERM", pid)
+    assert.equal(143, finish().status)
+    local deadline = host.now() + 5 * host.patience()
+    local left
+    repeat
+      host.pause(50)
+      left = host.run("unset LD_PRELOAD; pgrep -g " .. pid)
+    until left == "" or host.now() > deadline
+    assert.equal("", left)
+  end)
+
+  it("leaves standard input to whom it is meant for when there is no target", function()
+    local left = host.run(("printf 'h1\\nh2\\n' | { %s 2>%s/err; echo $?; cat; }"):format(MAIN, directory))
+    assert.equal("2\n1\nh2\n", left)
+    assert.equal("cf-traceroute: no target, and standard input holds no saved result\n"
+      .. "Try 'cf-traceroute --help'.\n", host.read(directory .. "/err"))
+    local said = run("</dev/null")
+    assert.equal(2, said.status)
+    assert.matches("^cf%-traceroute: no target, and standard input is empty\n", said.err)
+    assert.equal(0, run("--quiet <" .. PUBLISHED).status)
+    said = run("--save " .. last .. " --from den01 <" .. PUBLISHED)
+    assert.equal(2, said.status)
+    assert.matches("^cf%-traceroute: no target\n", said.err)
+  end)
+end)
