@@ -21,7 +21,12 @@ describe("what is said of a failed call", function()
       message = "no such type" })
     assert.equal("invalid_request: targets[2]: is a URL", said { kind = "invalid_request", path = "targets[2]",
       message = "is a URL" })
-    local _, err = traceroute.start("abc", "a", { token = "a\nb" })
+    assert.equal("rate_limit: HTTP 429: wait 900 s", said { kind = "rate_limit", errors = { {} },
+      message = "HTTP 429: wait 900 s (retry_after)" })
+    local _, err = traceroute.start("a b", "a", { token = "t" })
+    assert.equal("invalid_request: --account: letters, digits, - and _ expected; the account id stands in the "
+      .. "dashboard's address", wording.failure(err)[1])
+    _, err = traceroute.start("abc", "a", { token = "a\nb" })
     assert.matches("^invalid_request: CLOUDFLARE_API_TOKEN: ", wording.failure(err)[1])
   end)
 

@@ -19,7 +19,13 @@ local ADVICE = {
   { "pass token, or email and key", "set CLOUDFLARE_API_TOKEN, or CLOUDFLARE_EMAIL and CLOUDFLARE_API_KEY" },
   { "pass both, or a token", "set CLOUDFLARE_EMAIL and CLOUDFLARE_API_KEY, or CLOUDFLARE_API_TOKEN" },
   { "pass it, or set CLOUDFLARE_ACCOUNT_ID", "give it, or set CLOUDFLARE_ACCOUNT_ID" },
-  { "raise timeout", "raise --timeout" }, { "or concurrency", "or --concurrency" },
+  { ", which stands in the dashboard's address, comes before the targets", " stands in the dashboard's address" },
+  { "check the token, or email and key",
+    "check CLOUDFLARE_API_TOKEN, or CLOUDFLARE_EMAIL and CLOUDFLARE_API_KEY" },
+  { "the account id and base_url", "the account id and --base-url" },
+  { " (retry_after)", "" },
+  { "raise timeout or rate", "raise --timeout" }, { "raise timeout", "raise --timeout" },
+  { "or concurrency", "or --concurrency" },
   { "check proxy", "check --proxy" }, { "and proxy", "and --proxy" },
   { ", or say insecure = true", "" },
 }
@@ -31,14 +37,18 @@ function wording.line(message)
   return text.cut(text.clean(tostring(message)), LINE_MAX)
 end
 
--- Names with an underscore are nobody's words; the others stand for an option as a path alone.
-local function translate(message, options)
+local function advise(message)
   for _, advice in ipairs(ADVICE) do
     local from, to = message:find(advice[1], 1, true)
     if from then
       message = message:sub(1, from - 1) .. advice[2] .. message:sub(to + 1)
     end
   end
+  return message
+end
+
+-- Names with an underscore are nobody's words; the others stand for an option as a path alone.
+local function translate(message, options)
   return (message:gsub("%f[%w_/.%-][%l]+_[%l_]+%f[^%w_/.%-]", options))
 end
 
@@ -56,8 +66,9 @@ local function line_of(err)
   if name and (options[name] or CREDENTIALS[name]) then
     shown.path = options[name] or CREDENTIALS[name]
   end
-  if err.message and not err.errors then
-    shown.message = translate(err.message, options)
+  if err.message then
+    shown.message = advise(err.message)
+    shown.message = err.errors and shown.message or translate(shown.message, options)
   end
   return tostring(shown)
 end
