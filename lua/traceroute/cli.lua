@@ -188,7 +188,7 @@ local function handle(system, args, targets, outcome, wanted, earlier)
   local incomplete = saved.incomplete(targets, outcome.err)
   local diff, err
   if earlier then
-    diff, err = analysis.diff(saved.comparable(earlier, result, incomplete), result)
+    diff, err = analysis.diff(saved.comparable(earlier, result, incomplete), saved.named(result, incomplete))
     if not diff then
       return usage(system, err), true
     end

@@ -59,10 +59,22 @@ describe("an earlier run and a later one", function()
   it("are kept together where it did not", function()
     local later = { target("a", "sin02"), target("d", "den01") }
     assert.equal(later, saved.kept(earlier, later, {}))
-    assert.equal(later, saved.kept(nil, later, { a = true }))
+    assert.equal("a: sin02; d: den01", short(saved.kept(nil, later, { a = true })))
     assert.equal("a: sin02 den01; d: den01; b: den01", short(saved.kept(earlier, later, { a = true, b = true })))
     assert.equal("a: sin02; d: den01; c: den01", short(saved.kept(earlier, later, { c = true })))
     assert.equal("a: den01 sin02; b: den01; c: den01", short(earlier))
+  end)
+
+  it("leave out paths whose target had not arrived", function()
+    local nameless = target("a", "sin02")
+    nameless.target = nil
+    local later = { target("a", "den01"), nameless }
+    assert.equal(later, saved.named(later, {}))
+    assert.equal("a: den01", short(saved.named(later, { a = true })))
+    assert.equal("a: den01 sin02; b: den01; c: den01", short(saved.kept(earlier, later,
+      { a = true, b = true, c = true })))
+    assert.equal(later, saved.kept(nil, later, {}))
+    assert.equal("a: den01", short(saved.kept(nil, later, { a = true })))
   end)
 
   it("know what did not arrive", function()

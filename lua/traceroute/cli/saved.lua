@@ -146,12 +146,28 @@ function saved.comparable(earlier, result, incomplete)
   return out
 end
 
+---The later run without the paths whose target had not arrived when the call ended.
+---@param result traceroute.Result
+---@param incomplete table<string, boolean>
+---@return traceroute.Result
+function saved.named(result, incomplete)
+  if next(incomplete) == nil then
+    return result
+  end
+  local out = {}
+  for _, target in ipairs(result) do
+    out[#out + 1] = name_of(target) ~= "" and target or nil
+  end
+  return out
+end
+
 ---What the next run is compared with: the later run, with the earlier one's paths where it brought none.
 ---@param earlier traceroute.Result?
 ---@param result traceroute.Result
 ---@param incomplete table<string, boolean>
 ---@return traceroute.Result
 function saved.kept(earlier, result, incomplete)
+  result = saved.named(result, incomplete)
   if not earlier or next(incomplete) == nil then
     return result
   end
