@@ -161,8 +161,11 @@ describe("cf-traceroute's process", function()
   end)
 
   it("leaves standard input to whom it is meant for when there is no target", function()
-    local left = host.run(("printf 'h1\\nh2\\n' | { %s 2>%s/err; echo $?; cat; }"):format(MAIN, directory))
-    assert.equal("2\n1\nh2\n", left)
+    local loop = ("{ %s 2>%s/err; echo $?; cat; }"):format(MAIN, directory)
+    host.write(directory .. "/hosts", "\nh1\nh2\n")
+    assert.equal("2\n\nh1\nh2\n", (host.run(loop .. " <" .. directory .. "/hosts")))
+    -- Of a pipe, what has been looked at is gone: a line, not half a name.
+    assert.equal("2\nh2\n", (host.run("cat " .. directory .. "/hosts | " .. loop)))
     assert.equal("cf-traceroute: no target, and standard input holds no saved result\n"
       .. "Try 'cf-traceroute --help'.\n", host.read(directory .. "/err"))
     local said = run("</dev/null")

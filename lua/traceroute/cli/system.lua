@@ -7,6 +7,8 @@ local system = {}
 
 -- Seconds after which a pause looks up: of an interrupt that was sent to this process alone.
 local TICK = 1
+-- Bytes of a line that is not wanted.
+local LINE_MAX = 4096
 
 -- Makes room beside the file that the name leads to, with the mode and owner of what it is to replace. Says t and the
 -- new file's name, or d for what is written straight into: a device, a FIFO, and whatever cannot be written at all.
@@ -77,8 +79,20 @@ function system.read(name)
   return content, why and name .. ": " .. why
 end
 
----Standard input, unless its first character but white space is another than these: then that much of it, so that the
----rest is there for whom it is meant.
+-- Nobody is to take half a line for a name.
+local function leave(begun)
+  if io.stdin:seek("cur", -#begun) then
+    return
+  end
+  for _ = 1, LINE_MAX do
+    if (io.stdin:read(1) or "\n") == "\n" then
+      return
+    end
+  end
+end
+
+---Standard input, unless its first character but white space is another than these: then that much of it, and it is all
+---left there for whom it is meant; of a pipe, all but the line.
 ---@param first string a class of characters
 ---@return string? content
 ---@return string? err
@@ -93,6 +107,7 @@ function system.read_input(first)
     begun = begun .. character
   until not character:find("%s")
   if not begun:find(first) then
+    leave(begun)
     return begun
   end
   local rest, err = io.stdin:read("*a")
