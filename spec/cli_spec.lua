@@ -386,6 +386,10 @@ a.example from den01: changed at hop 1
     status, m = run("a.example --watch 5", { answers = { { nil, failure("invalid_request", "max_ttl: too much") } } })
     assert.equal(2, status)
     assert.equal(1, #m.calls)
+    status, m = run("a.example --watch 5 --times 3 --fail-if loss>5 --save out",
+      { answers = GOOD.answers, full = true })
+    assert.equal(3, status)
+    assert.equal(1, #m.calls)
     local ended = machine(GOOD)
     ended.pause = function() return false end
     assert.equal(130, cli.main({ "a.example", "--watch", "5" }, ended))

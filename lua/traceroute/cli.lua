@@ -181,11 +181,13 @@ local function show(system, args, result, diff)
   return GOOD
 end
 
--- Compares, saves, judges and shows what arrived: whoever reads the report may go away in the midst of it. Returns the
--- status, true when nothing can follow, and what the next run is compared with.
+-- Saves, compares, judges and shows what arrived, in this order: whoever reads the report may go away in the midst of
+-- it. Returns the status, true when nothing is to follow, and what the next run is compared with.
 local function handle(system, args, targets, outcome, wanted, earlier)
   local result = outcome.result
   local incomplete = saved.incomplete(targets, outcome.err)
+  local kept = saved.kept(earlier, result, incomplete)
+  local status = args.save and save(system, args, args.is_chain and kept or result) or GOOD
   local diff, err
   if earlier then
     diff, err = analysis.diff(saved.comparable(earlier, result, incomplete), saved.named(result, incomplete))
@@ -193,18 +195,13 @@ local function handle(system, args, targets, outcome, wanted, earlier)
       return usage(system, err), true
     end
   end
-  local kept = saved.kept(earlier, result, incomplete)
-  local status, over = GOOD, false
-  if args.save then
-    status = save(system, args, args.is_chain and kept or result)
-  end
   local met = conditions.met(wanted, result, diff)
   say_all(system, met)
-  status = math.max(status, #met > 0 and CONDITION or GOOD)
+  local over = #met > 0
+  status = math.max(status, over and CONDITION or GOOD)
   if not args.quiet then
-    local shown
-    shown, over = show(system, args, result, diff)
-    status = math.max(status, shown)
+    local shown, broken = show(system, args, result, diff)
+    status, over = math.max(status, shown), over or broken
   end
   return status, over, kept
 end
@@ -242,8 +239,8 @@ local function obtain(system, args, targets)
   return call.run(system, traceroute, args, targets)
 end
 
--- One run: from the arguments to a status. Returns true when another would end the same way, and what the next is
--- compared with.
+-- One run: from the arguments to a status. Returns true when no other is to follow, since a condition holds or another
+-- would end the same way, and what the next is compared with.
 local function run_once(system, args, targets, wanted, earlier)
   local outcome, err = obtain(system, args, targets)
   if not outcome then
@@ -273,7 +270,7 @@ local function watch(system, args, targets, wanted, earlier)
     local status, over
     status, over, earlier = run_once(system, args, targets, wanted, earlier)
     runs = runs + 1
-    if over or status == CONDITION or runs == args.times then
+    if over or runs == args.times then
       return status
     elseif not system.pause(args.watch) then
       return INTERRUPTED

@@ -156,7 +156,7 @@ arguments.GROUPS = {
 arguments.STATUS = {
   { 0, "good: the result arrived and no condition of --fail-if held" },
   { 1, "a condition of --fail-if held" },
-  { 2, "usage: the arguments, or a file that they name, cannot be used, or the service refused them (HTTP 400)" },
+  { 2, "usage: the arguments or a file cannot be used, or HTTP 400 says so" },
   { 3, "the call failed, wholly or in part" },
   { 130, "interrupted; what had arrived is shown and saved" },
 }
