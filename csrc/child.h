@@ -17,9 +17,10 @@ struct tr_child {
 void tr_child_init(struct tr_child *child);
 
 /* Starts the program, looked for in PATH unless it has a slash. It gets no descriptor but its
-** three, and no signal blocked or ignored. It may open `descriptors` of them, or as many as this
-** process may have at most (ulimit -Hn), if that is less; one that is set-user-id, which is not
-** ours to change, as many as this process may have now. 0, or an errno, and nothing runs. */
+** three, no signal blocked or ignored, and a process group of its own. It may open `descriptors` of
+** them, or as many as this process may have at most (ulimit -Hn), if that is less; one that is
+** set-user-id, which is not ours to change, as many as this process may have now. 0, or an errno,
+** and nothing runs. */
 int tr_child_start(struct tr_child *child, const char *program, unsigned descriptors);
 
 /* Ends it, whatever it does, and closes the pipes. `is_ending`: its output has ended, so it is

@@ -89,6 +89,32 @@ describe("cf-traceroute's process", function()
     assert.is_nil(kept(last).h11)
   end)
 
+  it("keeps a terminal's interrupt from the prober, whose answers are to be kept", function()
+    local prober = directory .. "/prober"
+    host.write(prober, ([[#!/bin/sh
+      trap 'touch %s/hit' INT
+      while read token command rest; do
+        case $command in
+          check-support) echo "$token feature-support support ok" ;;
+          *) touch %s/asked ;;
+        esac
+      done
+    ]]):format(directory, directory))
+    host.run("chmod 755 " .. prober)
+    host.setenv("MTR_PACKET", prober)
+    local pid, finish = start("--here 192.0.2.1")
+    host.setenv("MTR_PACKET", nil)
+    local deadline = host.now() + AT_ONCE
+    while not host.read(directory .. "/asked") and host.now() < deadline do
+      host.pause(10)
+    end
+    signal("INT", "-" .. pid)
+    assert.equal(130, finish().status)
+    host.pause(200)
+    assert.is_string(host.read(directory .. "/asked"))
+    assert.is_nil(host.read(directory .. "/hit"))
+  end)
+
   it("compares and keeps what arrives, whatever one target does", function()
     local chain = "--format json --fail-if path-changed --diff " .. last .. " --save " .. directory .. "/./last.json"
     local said = run(call("fail_target/h11/503", chain))
