@@ -40,9 +40,9 @@ describe("the garbage collector", function()
   -- Whether it collects while ten times as much is made as there is: the first cycle may have begun, and keeps what is
   -- new. Traces keep what they saw: none is compiled.
   local function is_running()
-    local before = setmetatable({ {} }, { __mode = "v" })
+    local before, block = setmetatable({ {} }, { __mode = "v" }), ("x"):rep(100000) -- which is put there by bytes
     for i = 1, 1000 + math.ceil(collectgarbage("count") / 100) * 10 do
-      local _ = ("x"):rep(100000) .. tostring(i)
+      local _ = block .. tostring(i)
     end
     return before[1] == nil
   end
