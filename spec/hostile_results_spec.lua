@@ -135,7 +135,7 @@ describe("every function that reads results is among those below:", function()
   end)
 end)
 
-describe("what reads results answers any", function()
+describe("what reads results #heavy answers any", function()
   for reader, about in pairs(READERS) do
     it("argument: " .. reader, function()
       local f, names = lookup(reader), names_of(reader)

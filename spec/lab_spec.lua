@@ -117,7 +117,7 @@ describe("the map of the lab", function()
   end)
 end)
 
-describe("the lab", function()
+describe("the lab #heavy", function()
   local available, why = lab.available()
   if not available then
     it("is there", function()

@@ -8,7 +8,7 @@ local json = require "spec.support.json"
 local server = require "spec.support.server"
 local traces = require "spec.support.traces"
 
-describe("the stand-in", function()
+describe("the stand-in #heavy", function()
   local stand_in
 
   setup(function()
