@@ -38,6 +38,15 @@ describe("fields", function()
     end
   end)
 
+  it("knows a refusal by its label", function()
+    for _, label in ipairs { "no-route", "!H", "!N", "!X", "!13" } do
+      assert.is_true(fields.refuses { ip = "", labels = { "MPLS L=1,E=0,S=1,T=1", label } }, label)
+    end
+    for _, none in ipairs { {}, { labels = cjson.null }, { labels = {} }, { labels = { 1, "H", "!" } }, cjson.null } do
+      assert.is_false(fields.refuses(none))
+    end
+  end)
+
   it("computes loss where packets were sent", function()
     assert.equal(50, fields.loss { packets_sent = 10, packets_lost = 5 })
     assert.equal(0, fields.loss { packets_sent = 10, packets_lost = 0 })

@@ -210,7 +210,35 @@ describe("report.table", function()
       "Could not gather traceroute data: Code 1" }, lines_of(drawn))
   end)
 
-  it("sums up several colos of a target", function()
+  -- The lines below the title, but for the table.
+  local function told(colo)
+    local drawn = lines_of(report.table(sample.result("a.example", colo)))
+    local out = { drawn[2] }
+    for i = 4 + #colo.hops, #drawn do
+      out[#out + 1] = drawn[i]
+    end
+    return table.concat(out, "|")
+  end
+
+  it("says why a path ends before the target", function()
+    local router = node "192.0.2.1"
+    assert.equal("cut off after hop 2, before the target: raise max_ttl",
+      told(sample.path({ ip = "203.0.113.1" }, { { 3, 3 }, { 3, 0, router } })))
+    assert.equal("nothing was sent", told(sample.path({ ip = "203.0.113.1" }, { { 0, 0 } })))
+    local refusing = node("192.0.2.2", { labels = { "no-route" } })
+    assert.equal("not reached, last answer from hop 2|hop 2 said: no route to the target, or refused",
+      told(sample.path({ ip = "203.0.113.1" }, { { 3, 0, router }, { 3, 0, refusing } })))
+    refusing.ip = ""
+    assert.equal("nothing answered|this machine has no route to the target, or may not send to it",
+      told(sample.path({ ip = "203.0.113.1" }, { { 3, 0, refusing } })))
+    local drawn = report.markdown(sample.result("a.example", sample.path({}, { { 3, 0, refusing } })))
+    assert.truthy(drawn:find("\n- this machine has no route to the target, or may not send to it\n", 1, true), drawn)
+  end)
+
+  it("sums up several colos of a target, and those that failed", function()
+    local failed = sample.path({ colo = "ams01", ip = "203.0.113.1", error = "no" }, {})
+    assert.truthy(report.table(sample.result("a.example", failed, sample.path({ colo = "fra01" }, {}))):find(
+      "\na.example: reached from 0 of 2 colos, 2 failed\n", 1, true))
     local drawn = report.table(sample.result("a.example",
       sample.path({ colo = "den01", ip = "203.0.113.1", mean = 5 }, { { 3, 0, node("203.0.113.1", { asn = "AS1" }) } }),
       sample.path({ colo = "sin02", ip = "203.0.113.1" }, { { 3, 0, node("192.0.2.1", { asn = "AS2" }) }, { 3, 3 } })))
@@ -401,10 +429,21 @@ describe("report.prometheus", function()
 
   it("has no RTT of a target that did not answer, and 1 for its loss", function()
     local drawn = report.prometheus(sample.result("x",
-      sample.path({ ip = "203.0.113.1" }, { { 3, 0, node "192.0.2.1" } })))
+      sample.path({ ip = "203.0.113.1" }, { { 3, 0, node "192.0.2.1" }, { 3, 3 } })))
     assert.is_nil(drawn:find("target_rtt", 1, true))
     assert.truthy(drawn:find('traceroute_reached{target="x",colo="den01"} 0\n', 1, true))
     assert.truthy(drawn:find('traceroute_target_loss_ratio{target="x",colo="den01"} 1\n', 1, true))
+  end)
+
+  it("says nothing of a target that cannot be told of: the path was cut off, or nothing was measured", function()
+    local cut = sample.path({ ip = "203.0.113.1" }, { { 3, 0, node "192.0.2.1" } })
+    local failed = sample.path({ ip = "203.0.113.1", error = "Could not gather traceroute data: Code 2" }, {})
+    for _, colo in ipairs { cut, failed } do
+      local drawn = report.prometheus(sample.result("x", colo))
+      assert.is_nil(drawn:find("traceroute_reached", 1, true))
+      assert.is_nil(drawn:find("target_loss_ratio", 1, true))
+      assert.truthy(drawn:find("traceroute_error{", 1, true))
+    end
   end)
 
   it("writes each series once, whatever repeats", function()
@@ -476,6 +515,9 @@ describe("report.dot", function()
       sample.path({ ip = "203.0.113.1" }, { { 3, 0, node "192.0.2.1" } })))
     assert.truthy(drawn:find('label="a.example", shape=doubleoctagon, style=dashed', 1, true))
     assert.truthy(drawn:find("style=dotted", 1, true))
+    drawn = report.dot(sample.result("a.example",
+      sample.path({ ip = "203.0.113.1" }, { { 3, 0, node("10.0.0.1", { labels = { "no-route" } }) } })))
+    assert.truthy(drawn:find('label="10.0.0.1\\nno route, or refused"', 1, true), drawn)
   end)
 
   it("takes a direction", function()

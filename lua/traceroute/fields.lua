@@ -76,6 +76,21 @@ function fields.answered(node)
   return type(ip) == "string" and ip ~= "" and ip ~= "*" and node.packet_count ~= 0
 end
 
+---Whether a node says that it has no route to the target, or that it may not forward: "no-route" of a
+---probe from here, "!H", "!N", "!X" and the like as traceroute writes them.
+---@param node any
+---@return boolean
+function fields.refuses(node)
+  local labels = fields.list(fields.list(node).labels)
+  for i = 1, #labels do
+    local label = labels[i]
+    if label == "no-route" or type(label) == "string" and label:find("^!%w+$") then
+      return true
+    end
+  end
+  return false
+end
+
 ---Loss of a hop in percent, 0 to 100; nil when no packet was sent or it is not known.
 ---@param hop table
 ---@return number?

@@ -64,10 +64,9 @@ describe("analysis.destination_responded", function()
   end)
 
   it("is false when the target is not among the hops, or nothing is", function()
-    assert.is_false(analysis.destination_responded(sample.path({ ip = "203.0.113.9" }, { { 3, 0, node "10.0.0.1" } })))
-    local failed = sample.path({ error = "Could not gather traceroute data: Code 2" }, {})
-    assert.is_false(analysis.destination_responded(failed))
-    assert.is_false(analysis.destination_responded({}))
+    assert.is_false(analysis.destination_responded(sample.path({ ip = "203.0.113.9" },
+      { { 3, 0, node "10.0.0.1" }, { 3, 3 } })))
+    assert.is_false(analysis.destination_responded(sample.path({ ip = "203.0.113.9" }, { { 3, 3 }, { 3, 3 } })))
     -- The summary names the target, but the node's packet count says that it never answered.
     assert.is_false(analysis.destination_responded(sample.path({ ip = "203.0.113.9" },
       { { 3, 3, node("203.0.113.9", { count = 0 }) } })))
@@ -76,8 +75,54 @@ describe("analysis.destination_responded", function()
   it("falls back to the target itself where the summary has no address", function()
     local colo = sample.path({}, { { 3, 0, node("203.0.113.1", { name = "a.example" }) } })
     assert.is_true(analysis.destination_responded(colo, "203.0.113.1"))
-    assert.is_false(analysis.destination_responded(colo, "203.0.113.2"))
     assert.is_true(analysis.destination_responded(colo, "a.example"))
+    colo.hops[2] = { packets_ttl = 2, packets_sent = 3, packets_lost = 3, nodes = {} }
+    assert.is_false(analysis.destination_responded(colo, "203.0.113.2"))
+  end)
+
+  it("cannot tell what was not measured", function()
+    local function responded(f, list)
+      f.ip = "203.0.113.9"
+      return tostring(analysis.destination_responded(sample.path(f, list)))
+    end
+    local error = "Could not gather traceroute data: Code 2"
+    assert.equal("nil", responded({ error = error }, {}))
+    assert.equal("nil", responded({ error = error }, { { 3, 3 } }))
+    assert.equal("nil", responded({}, {}))
+    assert.equal("nil", responded({}, { { 0, 0 }, { 0, 0 } }))
+    assert.is_nil(analysis.destination_responded({}))
+    -- What did answer counts, whatever the colo says.
+    assert.equal("true", responded({ error = error }, { { 3, 0, node "203.0.113.9" } }))
+    assert.equal("false", responded({ error = error }, { { 3, 0, node "10.0.0.1" }, { 3, 3 } }))
+  end)
+
+  it("cannot tell of a target that max_ttl is too low for", function()
+    local colo = sample.path({ ip = "203.0.113.9" }, { { 3, 3 }, { 3, 1, node "10.0.0.2" } })
+    assert.is_nil(analysis.destination_responded(colo))
+    assert.is_true(analysis.path(colo).cut_off)
+    -- A router that refuses ends the path, too; and a colo's error says by itself why it is short.
+    colo.hops[2].nodes[1].labels = { "no-route" }
+    assert.is_false(analysis.destination_responded(colo))
+    colo.hops[2].nodes[1].labels, colo.error = nil, "Could not gather traceroute data: Code 3"
+    assert.is_nil(analysis.destination_responded(colo))
+    assert.is_nil(analysis.path(colo).cut_off)
+    -- Nor is it, where the summary counts answers of a target that no hop shows.
+    colo = sample.path({ ip = "203.0.113.9", mean = 5 }, { { 3, 0, node "10.0.0.2" } })
+    assert.is_nil(analysis.destination_responded(colo))
+    assert.is_nil(analysis.path(colo).cut_off)
+  end)
+
+  it("judges a target at the end of branches of unequal length where it answers best", function()
+    local function at(...)
+      local read = analysis.path(sample.path({ ip = "203.0.113.9" }, { { 10, 0, node "10.0.0.1" }, ... }))
+      return ("%d %g"):format(read.hops[read.target_index].ttl, read.hops[read.target_index].loss)
+    end
+    local half, other = node("203.0.113.9", { count = 5 }), node("10.0.0.2", { count = 5 })
+    local full = node("203.0.113.9", { count = 10 })
+    assert.equal("3 0", at({ 10, 5, half }, { 10, 0, full }))
+    assert.equal("3 0", at({ 10, 0, half, other }, { 10, 0, full }))
+    assert.equal("2 0", at({ 10, 0, half, other }))
+    assert.equal("2 0", at({ 10, 0, full }, { 10, 0, full }))
   end)
 
   it("does not guess", function()

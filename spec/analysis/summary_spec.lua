@@ -18,7 +18,7 @@ describe("analysis.summary", function()
         { 10, 0, node("10.0.0.1", { asn = "AS13335" }) }, { 10, 10 } }),
       sample.path({ colo = "ams01", error = "Could not gather traceroute data: Code 3" }, {}),
     } }
-    assert.equal("5 3 2 0 1",
+    assert.equal("5 3 1 1 1",
       table.concat({ found.colos, found.reached, found.unreached, found.unknown, found.failed }, " "))
     assert.same({ best = 10, best_colo = "sin02", median = 20, worst = 30, worst_colo = "den01" }, found.rtt_ms)
     -- 0, 50, 0 and 100 where it did not answer; the colo in error counted nothing.
@@ -29,6 +29,15 @@ describe("analysis.summary", function()
       { as_path = "AS13335 AS3356", colos = { "sin02" }, count = 1, reached = 1, median_rtt_ms = 10 },
       { as_path = "AS13335", colos = { "fra01" }, count = 1, reached = 0 },
     }, found.as_paths)
+  end)
+
+  it("counts a colo that sent nothing among the failed", function()
+    local found = analysis.summary { target = "a.example", colos = {
+      sample.path({ colo = "fra01", ip = "203.0.113.1" }, {}),
+      sample.path({ colo = "ams01", ip = "203.0.113.1" }, { { 0, 0 } }) } }
+    assert.equal("2 0 0 2 2",
+      table.concat({ found.colos, found.reached, found.unreached, found.unknown, found.failed }, " "))
+    assert.is_nil(found.loss_percent.worst)
   end)
 
   it("takes both spellings of the target's summary", function()

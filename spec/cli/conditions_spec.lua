@@ -43,6 +43,12 @@ describe("conditions", function()
     assert.same({}, met("unreached", fair()))
   end)
 
+  it("take a path that max_ttl cut off for no loss, nor for an unreached target", function()
+    local cut = silent()
+    cut[1].colos[1].hops[2] = nil
+    assert.same({}, met("loss>0,unreached", cut))
+  end)
+
   it("tell a data centre's failure from the target's", function()
     local result = fair()
     result[1].colos[2] = failed()[1].colos[1]

@@ -43,6 +43,10 @@ describe("report.diff", function()
     assert.truthy(there:find("\n  no longer reached\n  no? more\n", 1, true), there)
     assert.truthy(back:find("\n  now reached\n", 1, true), back)
     assert.is_nil(drawn(path { 0, 0 }, path { 0, 0 }):find("RTT", 1, true))
+    -- A colo that could not measure says nothing of the target.
+    local failed = path({ 0 }, { error = "no more" })
+    assert.is_nil(drawn(reached, failed):find("reached", 1, true))
+    assert.is_nil(drawn(failed, reached):find("reached", 1, true))
   end)
 
   it("draws runs: each path, and those that one of them has alone", function()

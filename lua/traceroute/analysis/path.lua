@@ -25,13 +25,16 @@ local path = {}
 ---@field loss number? percent
 ---@field nodes traceroute.PathNode[] those that answered, most answers first; empty for a silent hop
 ---@field asn string? of the node with the most answers that has one
+---@field refused boolean a node said that there is no route to the target, or that it may not forward
 ---@field hop traceroute.Hop as it is in the result
 
 ---@class traceroute.Path
 ---@field hops traceroute.PathHop[] in order of TTL
 ---@field last integer? index of the last hop that answered
+---@field measured boolean packets were sent, and the colo did not fail before any answer
 ---@field reached boolean? nil when it cannot be told
----@field target_index integer? index of the first hop where the target answered
+---@field cut_off boolean? the last hop listed answers and is not the target: max_ttl was too low
+---@field target_index integer? index of the hop where the target gave the most answers, the first of equals
 ---@field target_key string?
 ---@field target_rtt_ms number? mean, from the summary, failing that from the target's hop
 ---@field error string? the colo's own, nil when there was none
@@ -97,9 +100,10 @@ local function by_weight(a, b)
 end
 
 local function read_hop(hop, index)
-  local nodes, total = {}, 0
+  local nodes, total, refused = {}, 0, false
   local given = fields.list(hop.nodes)
   for n = 1, #given do
+    refused = refused or fields.refuses(given[n])
     if fields.answered(given[n]) then
       local node = read_node(given[n])
       node.order = n
@@ -118,6 +122,7 @@ local function read_hop(hop, index)
   pooled.lost = fields.integer(hop.packets_lost)
   pooled.loss = fields.loss(hop)
   pooled.nodes = nodes
+  pooled.refused = refused
   pooled.hop = hop
   pooled.order = index
   return pooled
@@ -130,29 +135,49 @@ local function by_ttl(a, b)
   return a.order < b.order
 end
 
-local function holds(hop, key, name)
+-- How many answers of a hop are the target's; 0: it is not there.
+local function answers_of(hop, key, name)
+  local answers = 0
   for n = 1, #hop.nodes do
     local node = hop.nodes[n]
     if key and node.key == key or name and node.name == name then
-      return true
+      answers = answers + node.weight
     end
   end
-  return false
+  return answers
+end
+
+-- Whether the path says anything of the target: packets were sent, and the colo did not fail before any answer.
+local function is_measured(read)
+  local sent = read.last ~= nil
+  for h = 1, read.error and 0 or #read.hops do
+    sent = sent or read.hops[h].sent ~= 0
+  end
+  return sent
 end
 
 -- A target can be a host name: its address is in the summary, and failing that the name may be a
--- node's own.
+-- node's own. Where branches of a load balancer are not of one length, it answers at several hops, at the
+-- first of them only what took the short branch: it is judged where it answers best.
 local function find_target(read, summary, target)
   local key = summary.ip and (address.parse(summary.ip) or summary.ip) or address.parse(target)
   local name = not key and fields.text(target) or nil
   read.target_key = key
+  local most = 0
   for i = 1, #read.hops do
-    if holds(read.hops[i], key, name) then
-      read.target_index, read.reached = i, true
-      return
+    local answers = answers_of(read.hops[i], key, name)
+    if answers > most then
+      read.target_index, read.reached, most = i, true, answers
     end
   end
-  if key or not read.last then
+  if read.reached or not read.measured or not key and read.last then
+    return
+  end
+  local final = read.hops[#read.hops]
+  if read.last == #read.hops and not final.refused then
+    -- Beyond it nothing was asked, unless the summary knows of answers that no hop shows.
+    read.cut_off = not read.error and not summary.mean_rtt_ms or nil
+  else
     read.reached = false
   end
 end
@@ -189,6 +214,7 @@ function path.read(colo, target)
       read.last = h
     end
   end
+  read.measured = is_measured(read)
   local summary = fields.summary(colo)
   find_target(read, summary, target)
   read.target_rtt_ms = summary.mean_rtt_ms or read.target_index and read.hops[read.target_index].mean_rtt_ms or nil
@@ -227,8 +253,9 @@ function path.summary(colo)
   return fields.summary(colo)
 end
 
----Whether the target answered. nil without an error: it cannot be told, since something answered but
----the result says neither the target's address nor a name to know it by.
+---Whether the target answered. nil without an error: it cannot be told, since nothing was measured; or
+---the path is cut off before the target, so that its last hop answers (max_ttl was too low); or the result
+---says neither the target's address nor a name to know it by.
 ---@param colo traceroute.ColoResult
 ---@param target? string
 ---@return boolean? responded
@@ -418,7 +445,7 @@ function path.hop_status(colo, target)
   end
   local out = {}
   for h, hop in ipairs(read.hops) do
-    local is_target = holds(hop, read.target_key, not read.target_key and target or nil)
+    local is_target = answers_of(hop, read.target_key, not read.target_key and target or nil) > 0
     out[h] = { ttl = hop.ttl, status = path.status_of(hop), role = is_target and "target" or "intermediate" }
   end
   return out

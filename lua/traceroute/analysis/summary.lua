@@ -28,7 +28,7 @@ local summary = {}
 ---@field reached integer
 ---@field unreached integer the target did not answer
 ---@field unknown integer it cannot be told
----@field failed integer colos that reported an error; they are counted above as well
+---@field failed integer colos that reported an error or sent nothing; they are counted above as well
 ---@field rtt_ms traceroute.Spread mean RTT to the target, of those that reached it
 ---@field loss_percent traceroute.Spread loss at the target; 100 where it did not answer
 ---@field hops traceroute.Spread hops to the target, of those that reached it
@@ -118,7 +118,7 @@ function summary.summary(target)
       local outcome = read.reached and "reached" or read.reached == false and "unreached" or "unknown"
       out.colos = out.colos + 1
       out[outcome] = out[outcome] + 1
-      out.failed = out.failed + (read.error and 1 or 0)
+      out.failed = out.failed + ((read.error or not read.measured) and 1 or 0)
       local rtt = read.reached and read.target_rtt_ms or nil
       note(rtts, rtt, name)
       note(losses, loss.at_target(read), name)

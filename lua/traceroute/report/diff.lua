@@ -101,7 +101,8 @@ local function draw_path(out, path, color)
   end
   out[#out + 1] = moved("  RTT", path.rtt, "%.2f", " ms")
   out[#out + 1] = moved("  loss", path.loss, "%.1f", "%")
-  if path.reached.a ~= path.reached.b and path.reached.b ~= nil then
+  -- A side that cannot tell is no change.
+  if path.reached.a ~= nil and path.reached.b ~= nil and path.reached.a ~= path.reached.b then
     out[#out + 1] = path.reached.b and "  now reached" or "  no longer reached"
   end
   if path.error.b then

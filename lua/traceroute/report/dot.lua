@@ -60,6 +60,7 @@ local function hop_vertices(graph, hop, own, target_key)
     local lines = { node.name ~= node.ip and node.name or node.ip }
     lines[#lines + 1] = node.name and node.name ~= node.ip and node.ip or nil
     lines[#lines + 1] = node.asn
+    lines[#lines + 1] = fields.refuses(node) and "no route, or refused" or nil
     local style = node.key == target_key and "shape=doubleoctagon" or "shape=box"
     out[n] = { add_vertex(graph, "node\0" .. node.key, lines, style), node.share / 100 }
   end

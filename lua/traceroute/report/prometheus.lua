@@ -13,7 +13,7 @@ local OPTIONS = { prefix = "string", hops = "boolean" }
 
 -- The metrics in the order they are written.
 local METRICS = {
-  { "reached", "Whether the target answered." },
+  { "reached", "Whether the target answered; absent where it cannot be told." },
   { "error", "Whether the colo could not gather the trace." },
   { "hops", "Hops that the trace lists." },
   { "duration_seconds", "Time that the whole trace took." },

@@ -136,10 +136,12 @@ local function title_of(target, colo, read)
     outcome = ("reached at hop %d"):format(at.ttl)
       .. (read.target_rtt_ms and ", " .. ms(read.target_rtt_ms) .. " ms" or "")
       .. (at.loss and ", " .. percent(at.loss) .. " loss" or "")
+  elseif read.cut_off then
+    outcome = ("cut off after hop %d, before the target: raise max_ttl"):format(read.hops[read.last].ttl)
   elseif read.last then
     outcome = (read.reached == false and "not reached, " or "") .. "last answer from hop " .. read.hops[read.last].ttl
   else
-    outcome = "nothing answered"
+    outcome = (read.measured or read.error) and "nothing answered" or "nothing was sent"
   end
   if read.error then
     outcome = text.clean(read.error) .. (outcome ~= "" and "; " .. outcome or "")
@@ -147,8 +149,21 @@ local function title_of(target, colo, read)
   return out, outcome
 end
 
+-- What routers said in refusal; without an address it is this machine that did.
+local function refusal_of(hop)
+  for _, node in ipairs(fields.list(hop.hop.nodes)) do
+    if fields.refuses(node) and not fields.text(node.ip) then
+      return "this machine has no route to the target, or may not send to it"
+    end
+  end
+  return ("hop %d said: no route to the target, or refused"):format(hop.ttl)
+end
+
 local function notes_of(read, verdicts)
   local out = {}
+  for _, hop in ipairs(read.hops) do
+    out[#out + 1] = hop.refused and refusal_of(hop) or nil
+  end
   for h, verdict in ipairs(verdicts) do
     -- A silent hop shows as such; nothing after the last answer can be judged one by one.
     if verdict.evidence and #read.hops[h].nodes > 0 and verdict.loss then
@@ -202,7 +217,7 @@ function rows.overview(target)
     return {}
   end
   local out = { ("%s: reached from %d of %d colos%s"):format(text.clean(all.target or "?"), all.reached, all.colos,
-    all.failed > 0 and (", %d with an error"):format(all.failed) or "") }
+    all.failed > 0 and (", %d failed"):format(all.failed) or "") }
   if all.rtt_ms.median then
     out[2] = ("RTT: best %s ms (%s), median %s ms, worst %s ms (%s)"):format(ms(all.rtt_ms.best),
       text.clean(all.rtt_ms.best_colo), ms(all.rtt_ms.median), ms(all.rtt_ms.worst), text.clean(all.rtt_ms.worst_colo))
