@@ -102,6 +102,7 @@ build = {
     ["traceroute"] = "lua/traceroute/init.lua",
     ["traceroute.address"] = "lua/traceroute/address.lua",
     ["traceroute.analysis"] = "lua/traceroute/analysis.lua",
+    ["traceroute.analysis.begin"] = "lua/traceroute/analysis/begin.lua",
     ["traceroute.analysis.diff"] = "lua/traceroute/analysis/diff.lua",
     ["traceroute.analysis.loss"] = "lua/traceroute/analysis/loss.lua",
     ["traceroute.analysis.path"] = "lua/traceroute/analysis/path.lua",

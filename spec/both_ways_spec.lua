@@ -101,6 +101,12 @@ loss on the way there: 20.0% from hop 4 on (AS64501)
     assert.equal("invalid_request: back: as many paths as there, or one, expected; got 2 for 3", tostring(err))
   end)
 
+  it("say from where on nothing answers", function()
+    local drawn = both_ways(forward(sample.path({ ip = "203.0.113.9" }, {
+      { 3, 0, node("198.51.100.1", { asn = "AS13335" }) }, { 3, 3 }, { 3, 3 } })), BACK)
+    assert.truthy(drawn:find("\nno answer on the way there from hop 2 on, the last from AS13335\n", 1, true), drawn)
+  end)
+
   it("do not need hops, ASes or an answer", function()
     local silent = sample.result("192.0.2.1", sample.path({ error = "Could not gather traceroute data: Code 2" }, {}))
     assert.equal([[

@@ -92,14 +92,19 @@ describe("the README", function()
       local recipe = readme.block("lua", "loss_begins")
       assert.equal("den01\tno loss that persists\nsin02\tno loss that persists\n", readme.run(recipe, directory))
       local create, asked = traceroute.create, nil
+      local first = node("198.51.100.1", { asn = "AS64500", count = 10 })
+      local down = sample.path({ colo = "sin02", ip = "203.0.113.9" }, { { 10, 0, first }, { 10, 10 } })
+      local short = sample.path({ colo = "fra01", ip = "203.0.113.9" }, { { 10, 0, first } })
       traceroute.create = function(...)
         asked = { ... }
-        return lossy
+        return sample.result("www.example.com", lossy[1].colos[1], down, short)
       end
       local ran, said = pcall(readme.run, recipe, directory)
       traceroute.create = create
       assert.is_true(ran, said)
-      assert.equal("den01\t20 % from hop 2 on: AS64500, after AS13335\n", said)
+      assert.equal("den01\treal: 20 % from hop 2 on: AS64500, after AS13335\n"
+        .. "sin02\tunreached: 100 % from hop 2 on: AS unknown, after AS64500\n"
+        .. "fra01\tcannot tell: nothing was measured, or max_ttl is too low\n", said)
       assert.same({ [2] = "www.example.com", [3] = { packets_per_ttl = 10 } }, asked)
     end)
 

@@ -3,18 +3,23 @@
 --
 -- Every packet that reaches a later hop has passed this one. Loss on the way to this hop must show at
 -- all later hops; loss of its answers alone does not. So the later hops are the witnesses: runs of
--- them, next to this hop and up to the end, whose packets are counted together, because three packets
--- of one hop say little.
+-- them, up to the target or next to this hop, whose packets are counted together, because three packets
+-- of one hop say little. A run that is too clean clears the hop. What none clears is not blamed for that:
+-- the target must lose, too, and what it loses must begin before it, as far as begin can tell.
 
+local begin = require "traceroute.analysis.begin"
 local decimal = require "traceroute.decimal"
 local path = require "traceroute.analysis.path"
 
 local loss = {}
 
--- Later hops speak against a hop's loss when chance would explain them in less than this share of cases:
--- all of them clean, or one of the runs cleaner. Many runs are tried, so each must be the stranger.
-local CLEAN_CHANCE = 0.05
-local RUN_CHANCE = 0.02
+-- Later hops speak against a hop's loss when chance would explain them in less than this share of cases.
+-- Several runs of them are tried, so each must be the stranger.
+local RUN_CHANCE = 0.01
+-- How sure it must be that loss begins before the target, and that it has begun at a hop, to blame that hop.
+local SURE, LIKELY = 0.85, 0.5
+-- And how strange it may be that the target alone loses as little, did it lose at that hop's rate.
+local FITS = 0.02
 local MIN_PACKETS = 10
 -- Counts beyond what any traceroute sends are not taken for counts: the test's work grows with them.
 local MAX_COUNT = 10000
@@ -34,43 +39,45 @@ local function log_choose(n, k)
   return log_factorial(n) - log_factorial(k) - log_factorial(n - k)
 end
 
--- How likely so few losses at later hops are, had they and this hop lost at one rate: Fisher's exact
--- test, one-sided. The rate that the hop shows may be too high by chance while the loss is there.
+-- How likely so few losses at later hops are, did they lose at the rate of this hop, of which only its
+-- own count is known: the rule of succession. The rate that few packets show may be high by chance.
+-- Where they lose no less than the hop, there is nothing to weigh.
 local function chance_of(lost, sent, later_lost, later_sent)
-  local all, all_lost = sent + later_sent, lost + later_lost
+  if later_lost * sent >= lost * later_sent then
+    return 1
+  end
+  local all = log_choose(sent + later_sent + 1, later_sent)
   local chance = 0
-  for k = math.max(0, all_lost - sent), later_lost do
-    chance = chance + math.exp(log_choose(later_sent, k) + log_choose(sent, all_lost - k) - log_choose(all, all_lost))
+  for k = later_lost, 0, -1 do
+    local one = math.exp(log_choose(lost + k, k) + log_choose(sent - lost + later_sent - k, later_sent - k) - all)
+    chance = chance + one
+    if one < chance * 1e-9 then
+      break -- fewer are less likely still
+    end
   end
   return chance
 end
 
--- The run of witnesses least in keeping with the hop's loss: those next to the hop, or those up to
--- the last. Where all of them are clean, there is no loss that could persist but what they missed by
--- chance: they are held against the rate that the hop shows.
-local function strongest(hop, witnesses, later)
-  if later.lost == 0 then
-    return {
-      chance = (1 - hop.lost / hop.sent) ^ later.sent, lost = 0, sent = later.sent,
-      first = witnesses[1].ttl, last = witnesses[#witnesses].ttl,
-    }
-  end
+-- The run of witnesses least in keeping with the hop's loss: of those up to the target where that is clean,
+-- else of those next to the hop.
+local function strongest(hop, witnesses)
   local best
-  local function weigh(first, last, step)
-    local lost, sent = 0, 0
-    for w = first, last, step do
-      lost, sent = lost + witnesses[w].lost, sent + witnesses[w].sent
-      local chance = chance_of(hop.lost, hop.sent, lost, sent)
-      if not best or chance < best.chance then
-        best = {
-          chance = chance, lost = lost, sent = sent,
-          first = witnesses[math.min(first, w)].ttl, last = witnesses[math.max(first, w)].ttl,
-        }
-      end
+  local is_clean = witnesses[#witnesses].lost == 0
+  local first, last, step = 1, #witnesses, 1
+  if is_clean then
+    first, last, step = last, first, -1
+  end
+  local lost, sent = 0, 0
+  for w = first, last, step do
+    lost, sent = lost + witnesses[w].lost, sent + witnesses[w].sent
+    local chance = chance_of(hop.lost, hop.sent, lost, sent)
+    if not best or chance < best.chance then
+      best = {
+        chance = chance, lost = lost, sent = sent,
+        first = witnesses[math.min(first, w)].ttl, last = witnesses[math.max(first, w)].ttl,
+      }
     end
   end
-  weigh(1, #witnesses, 1)
-  weigh(#witnesses, 1, -1)
   return best
 end
 
@@ -98,36 +105,62 @@ local function few(sent, min_packets)
   return "unknown", ("only %d packets to judge by, %s needed"):format(sent, decimal("%.14g", min_packets))
 end
 
-local function judge_target(hop, began, min_packets)
-  if began then
-    return "real", PERSISTS:format(began)
-  elseif hop.sent < min_packets then
-    return few(hop.sent, min_packets)
+local function judge_target(hop, begun, chances, min_packets)
+  if begun then
+    return "real", PERSISTS:format(begun)
+  elseif chances.sent < min_packets then
+    return few(chances.sent, min_packets)
   end
-  return "target", ("%d of %d packets lost at the target, no loss before it that persists"):format(hop.lost, hop.sent)
+  return "target", ("%d of %d packets lost at the target, %s"):format(hop.lost, hop.sent,
+    chances.before > LIKELY and "too little to tell whether it begins before" or "no loss before it that persists")
 end
 
-local function judge_by(witnesses, hop, read, later, began, min_packets)
-  local best = strongest(hop, witnesses, later)
-  local refuted = best.chance <= (later.lost == 0 and CLEAN_CHANCE or RUN_CHANCE)
-  if began and not refuted then
-    return "real", PERSISTS:format(began)
+-- Whether loss that begins here or before lasts up to the target: that nothing speaks against it is not
+-- enough. It must be sure that the target's loss begins before it, more likely than not that it has begun
+-- here, half of the hops between or more must lose, too, and the target at a rate that fits.
+local function persists(hop, witnesses, chances)
+  local lossy = 0
+  for w = 1, #witnesses - 1 do
+    lossy = lossy + (witnesses[w].lost > 0 and 1 or 0)
+  end
+  local target = witnesses[#witnesses]
+  return chances.before >= SURE and (chances.begun[hop] or 0) > LIKELY and lossy * 2 >= #witnesses - 1
+    and chance_of(hop.lost, hop.sent, target.lost, target.sent) > FITS
+end
+
+-- What keeps loss that later hops neither refute nor bear out from being judged.
+local function doubt(read, later, last_ttl)
+  local beyond = ("%d of %d packets lost beyond"):format(later.lost, later.sent)
+  if later.lost == 0 then
+    return ("later hops lost none of %d packets, too few to clear it"):format(later.sent)
+  elseif read.reached == false then
+    return ("%s, up to hop %d; the target did not answer"):format(beyond, last_ttl)
+  elseif not read.reached then
+    return ("%s, up to hop %d; it cannot be told whether the target answered"):format(beyond, last_ttl)
+  elseif read.hops[read.target_index].lost == 0 then
+    return beyond .. ", none of them at the target"
+  end
+  return beyond .. ", too little to tell whether it persists"
+end
+
+local function judge_by(witnesses, hop, read, later, begun, chances, min_packets)
+  local best = strongest(hop, witnesses)
+  local refuted = best.chance <= RUN_CHANCE
+  if begun and not refuted then
+    return "real", PERSISTS:format(begun)
   elseif hop.sent + later.sent < min_packets then
     return few(hop.sent + later.sent, min_packets)
   elseif refuted then
     later.chance = best.chance
     return "rate_limited", ("%s lost %d of %d packets, so it does not persist"):format(
       hops_text(best.first, best.last), best.lost, best.sent)
-  elseif later.lost == 0 then
-    return "unknown", ("later hops lost none of %d packets, too few to clear it"):format(later.sent)
-  elseif not read.reached then
-    return "unknown", ("%d of %d packets lost beyond, up to hop %d; the target did not answer"):format(
-      later.lost, later.sent, witnesses[#witnesses].ttl)
+  elseif persists(hop, witnesses, chances) then
+    return "real", ("later hops up to the target lost %d of %d packets"):format(later.lost, later.sent)
   end
-  return "real", ("later hops up to the target lost %d of %d packets"):format(later.lost, later.sent)
+  return "unknown", doubt(read, later, witnesses[#witnesses].ttl)
 end
 
-local function judge(read, index, began, min_packets)
+local function judge(read, index, begun, chances, min_packets)
   local hop = read.hops[index]
   local later = { sent = 0, lost = 0 }
   if not counted(hop) then
@@ -139,16 +172,34 @@ local function judge(read, index, began, min_packets)
   witnesses, later.sent, later.lost = witnesses_of(read, index)
   local verdict, evidence
   if index == read.target_index then
-    verdict, evidence = judge_target(hop, began, min_packets)
+    verdict, evidence = judge_target(hop, begun, chances, min_packets)
   elseif #witnesses == 0 then
     verdict, evidence = "unknown", #hop.nodes == 0 and "nothing answered from here on" or "no later hop answered"
   elseif #hop.nodes == 0 then
     verdict, evidence = "rate_limited", ("never answers, but %s beyond it does"):format(
       hops_text(witnesses[1].ttl, witnesses[1].ttl))
   else
-    verdict, evidence = judge_by(witnesses, hop, read, later, began, min_packets)
+    verdict, evidence = judge_by(witnesses, hop, read, later, begun, chances, min_packets)
   end
   return verdict, evidence, later
+end
+
+-- How sure it is that the target's loss begins `before` it, and has `begun` by each hop; and the packets that
+-- were `sent` up to it. Nothing is sure where the target lost nothing or did not answer.
+local function chances_of(read)
+  local target = read.target_index and read.hops[read.target_index]
+  if not target or not counted(target) or target.lost == 0 then
+    return { before = 0, begun = {}, sent = 0 }
+  end
+  local found, sent = {}, 0
+  for h = 1, read.target_index do
+    if #read.hops[h].nodes > 0 and counted(read.hops[h]) then
+      found[#found + 1] = read.hops[h]
+      sent = sent + read.hops[h].sent
+    end
+  end
+  local before, begun = begin.chances(found)
+  return { before = before, begun = begun, sent = sent }
 end
 
 ---@class traceroute.Loss
@@ -167,11 +218,12 @@ end
 ---@param min_packets? integer
 ---@return traceroute.Loss[]
 function loss.verdicts_of(read, min_packets)
-  local out, began = {}, nil
+  local out, begun = {}, nil
+  local chances = chances_of(read)
   for h, hop in ipairs(read.hops) do
-    local verdict, evidence, later = judge(read, h, began, min_packets or MIN_PACKETS)
+    local verdict, evidence, later = judge(read, h, begun, chances, min_packets or MIN_PACKETS)
     if verdict == "real" then
-      began = began or hop.ttl
+      begun = begun or hop.ttl
     end
     out[h] = {
       ttl = hop.ttl, sent = hop.sent, lost = hop.lost, loss = hop.loss,
@@ -184,15 +236,16 @@ end
 
 ---Judges the loss of each hop.
 --- - `none`: nothing was lost
---- - `real`: it persists at the later hops up to the target
---- - `rate_limited`: later hops are clean, or so much cleaner that chance does not explain it (2 %): the
+--- - `real`: the target loses, that most likely (85 %) begins before it, more likely than not here or
+---   before; half of the hops between or more lose, too, and the target at a rate that fits
+--- - `rate_limited`: later hops are clean, or so much cleaner that chance does not explain it (1 %): the
 ---   hop answers sparingly, or never, and forwards well
---- - `target`: the target loses, and nothing before it does
---- - `unknown`: too few packets, nothing beyond answered, or the target did not
+--- - `target`: the target loses, and no loss before it is real
+--- - `unknown`: neither later hops nor the target speak clearly enough for it or against it
 ---@param colo traceroute.ColoResult
 ---@param target? string result[i].target
----@param opts? {min_packets: integer} packets at the hop and the answering ones after it below which
----the verdict is `unknown`; default 10
+---@param opts? {min_packets: integer} packets at the hop and the answering ones after it (at the
+---target: before it) below which the verdict is `unknown`; default 10
 ---@return traceroute.Loss[]? verdicts one a hop, in order of TTL
 ---@return traceroute.Error? err
 function loss.verdicts(colo, target, opts)
@@ -204,7 +257,7 @@ function loss.verdicts(colo, target, opts)
 end
 
 ---Loss at the target in percent; 100 where packets were sent and it did not answer; nil when nothing
----was counted.
+---was counted, or it cannot be told whether it answered.
 ---@param read traceroute.Path
 ---@return number?
 function loss.at_target(read)
@@ -221,7 +274,9 @@ function loss.at_target(read)
 end
 
 ---@class traceroute.LossBegin
----@field ttl integer the first hop whose verdict is `real` or `target`
+---@field verdict "real"|"target"|"unreached" `unreached`: the target did not answer
+---@field ttl integer the first hop whose verdict is `real` or `target`; `unreached`: the hop after the last
+---answer, or the one that refused
 ---@field asn string? of that hop
 ---@field ip string?
 ---@field loss number percent
@@ -229,8 +284,44 @@ end
 ---@field from_asn string?
 ---@field evidence string
 
----Where the loss of a path begins, be it real or the target's own: the hop, its AS and the one before.
----nil without an error: no such loss.
+-- Where the answers of a path end whose target did not answer.
+local function ends(read)
+  if loss.at_target(read) ~= 100 or read.reached then
+    return nil
+  end
+  local index = (read.last or 0) + 1
+  local evidence = "nothing answered"
+  for h = #read.hops, read.last or 1, -1 do
+    if read.hops[h].refused then
+      index, evidence = h, ("hop %d said that there is no route to the target, or refused"):format(read.hops[h].ttl)
+      break
+    end
+  end
+  local hop = read.hops[index]
+  local before
+  for h = 1, index - 1 do
+    before = #read.hops[h].nodes > 0 and read.hops[h] or before
+  end
+  if before and not hop.refused then
+    evidence = ("the last answer came from hop %d, none from the target"):format(before.ttl)
+  end
+  return hop, before, "unreached", evidence
+end
+
+local function first_loss(read, min_packets)
+  local before
+  for h, verdict in ipairs(loss.verdicts_of(read, min_packets)) do
+    if verdict.verdict == "real" or verdict.verdict == "target" then
+      return read.hops[h], before, verdict.verdict, verdict.evidence
+    end
+    before = #read.hops[h].nodes > 0 and read.hops[h] or before
+  end
+  return ends(read)
+end
+
+---Where the loss of a path begins, be it real or the target's own: the hop, its AS and the one before. Of
+---a target that did not answer: where the answers end. nil without an error: no such loss, or it cannot be
+---told.
 ---@param colo traceroute.ColoResult
 ---@param target? string
 ---@param opts? {min_packets: integer} as of verdicts
@@ -241,20 +332,12 @@ function loss.begins(colo, target, opts)
   if not read then
     return nil, checked
   end
-  local before
-  for h, verdict in ipairs(loss.verdicts_of(read, checked.min_packets)) do
-    local hop = read.hops[h]
-    if verdict.verdict == "real" or verdict.verdict == "target" then
-      return {
-        ttl = hop.ttl, asn = hop.asn, ip = hop.nodes[1] and hop.nodes[1].ip, loss = hop.loss,
-        from_ttl = before and before.ttl, from_asn = before and before.asn, evidence = verdict.evidence,
-      }
-    end
-    if #hop.nodes > 0 then
-      before = hop
-    end
-  end
-  return nil
+  local hop, before, verdict, evidence = first_loss(read, checked.min_packets)
+  return hop and {
+    verdict = verdict, ttl = hop.ttl, asn = hop.asn, ip = hop.nodes[1] and hop.nodes[1].ip,
+    loss = verdict == "unreached" and 100 or hop.loss,
+    from_ttl = before and before.ttl, from_asn = before and before.asn, evidence = evidence,
+  }
 end
 
 return loss

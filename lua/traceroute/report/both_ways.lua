@@ -228,7 +228,10 @@ end
 
 local function tell_loss(out, name, one)
   local begin = loss.begins(one.colo, fields.text(one.target.target))
-  if begin then
+  if begin and begin.verdict == "unreached" then
+    out[#out + 1] = ("no answer on the way %s from hop %d on%s"):format(name, begin.ttl,
+      begin.from_asn and (", the last from %s"):format(begin.from_asn) or "")
+  elseif begin then
     out[#out + 1] = ("loss on the way %s: %s%% from hop %d on%s"):format(name, decimal("%.1f", begin.loss), begin.ttl,
       begin.asn and " (" .. begin.asn .. ")" or "")
   end
