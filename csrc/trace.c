@@ -33,11 +33,11 @@
 #define WAITING_AT_ONCE 128
 
 struct target {
-  struct tr_trace_path path;  /* the first member: see there */
-  struct tr_trace_link link;  /* in awake, ahead, shut_out, asleep or finished */
-  struct tr_trace_link slots; /* its probes that are out */
-  double began;               /* -1: nothing was sent yet */
-  unsigned refusals;          /* in a row, not counting those of probes that were out already */
+  struct tr_trace_path path; /* the first member: see there */
+  struct tr_link link;       /* in awake, ahead, shut_out, asleep or finished */
+  struct tr_link slots;      /* its probes that are out */
+  double began;              /* -1: nothing was sent yet */
+  unsigned refusals;         /* in a row, not counting those of probes that were out already */
   double refused_at;
   int is_awake, is_shut_out;
 };
@@ -55,7 +55,7 @@ struct waiting {
 struct tr_trace {
   struct tr_trace_options options;
   struct tr_trace_flight flight;
-  struct tr_trace_link awake, ahead, shut_out, asleep, finished;
+  struct tr_link awake, ahead, shut_out, asleep, finished;
   struct waiting *waiting, *waiting_last;
   double due;              /* when the next packet would go out if there were no bursts */
   double burst;            /* seconds by which it may go out earlier */
@@ -103,18 +103,18 @@ struct tr_trace *tr_trace_new(const struct tr_trace_options *options) {
     tr_free(t);
     return NULL;
   }
-  tr_trace_list_init(&t->awake);
-  tr_trace_list_init(&t->ahead);
-  tr_trace_list_init(&t->shut_out);
-  tr_trace_list_init(&t->asleep);
-  tr_trace_list_init(&t->finished);
+  tr_list_init(&t->awake);
+  tr_list_init(&t->ahead);
+  tr_list_init(&t->shut_out);
+  tr_list_init(&t->asleep);
+  tr_list_init(&t->finished);
   return t;
 }
 
-static void free_targets(struct tr_trace_link *list) {
-  while (!tr_trace_list_is_empty(list)) {
-    struct target *target = TR_TRACE_OWNER(struct target, link, list->next);
-    tr_trace_list_remove(&target->link);
+static void free_targets(struct tr_link *list) {
+  while (!tr_list_is_empty(list)) {
+    struct target *target = TR_OWNER(struct target, link, list->next);
+    tr_list_remove(&target->link);
     tr_trace_result_free(&target->path.result);
   }
 }
@@ -162,7 +162,7 @@ static struct target *begin(struct tr_trace *t) {
   struct target *target = tr_calloc(sizeof *target);
   if (!target) return NULL;
   tr_trace_path_begin(&target->path, &t->options, &w->item[w->from].address, w->item[w->from].id);
-  tr_trace_list_init(&target->slots);
+  tr_list_init(&target->slots);
   target->began = -1;
   target->refused_at = -HUGE_VAL;
   if (++w->from == w->to) {
@@ -175,37 +175,37 @@ static struct target *begin(struct tr_trace *t) {
 
 static void wake(struct tr_trace *t, struct target *target) {
   if (target->is_awake) return;
-  tr_trace_list_remove(&target->link);
-  tr_trace_list_append(&t->awake, &target->link);
+  tr_list_remove(&target->link);
+  tr_list_append(&t->awake, &target->link);
   target->is_awake = 1;
   target->is_shut_out = 0;
 }
 
 static void shut_out(struct tr_trace *t, struct target *target) {
-  tr_trace_list_remove(&target->link);
-  tr_trace_list_append(&t->shut_out, &target->link);
+  tr_list_remove(&target->link);
+  tr_list_append(&t->shut_out, &target->link);
   target->is_awake = 0;
   target->is_shut_out = 1;
 }
 
 /* Seconds until one that is shut out may be tried again; HUGE_VAL: there is none. */
 static double shut_out_for(const struct tr_trace *t, double now) {
-  if (tr_trace_list_is_empty(&t->shut_out)) return HUGE_VAL;
-  const struct target *target = TR_TRACE_OWNER(struct target, link, t->shut_out.next);
+  if (tr_list_is_empty(&t->shut_out)) return HUGE_VAL;
+  const struct target *target = TR_OWNER(struct target, link, t->shut_out.next);
   return tr_trace_until(target->refused_at + SHUT_OUT, now);
 }
 
 /* Its probes that are still out, beyond its end or given up, stay so until they are answered. */
 static void end(struct tr_trace *t, struct target *target, int is_aborted, double now) {
-  while (!tr_trace_list_is_empty(&target->slots)) {
-    struct tr_trace_slot *slot = TR_TRACE_OWNER(struct tr_trace_slot, sibling, target->slots.next);
-    tr_trace_list_remove(&slot->sibling);
+  while (!tr_list_is_empty(&target->slots)) {
+    struct tr_trace_slot *slot = TR_OWNER(struct tr_trace_slot, sibling, target->slots.next);
+    tr_list_remove(&slot->sibling);
     slot->target = NULL;
   }
   tr_trace_path_end(&target->path, is_aborted);
   if (target->began >= 0) target->path.result.seconds = now - target->began;
-  tr_trace_list_remove(&target->link);
-  tr_trace_list_append(&t->finished, &target->link);
+  tr_list_remove(&target->link);
+  tr_list_append(&t->finished, &target->link);
   t->counts.targets--;
 }
 
@@ -216,9 +216,9 @@ static int ends_at_once(const struct tr_trace *t) {
 
 struct tr_trace_result *tr_trace_finished(struct tr_trace *t) {
   struct target *target;
-  if (!tr_trace_list_is_empty(&t->finished)) {
-    target = TR_TRACE_OWNER(struct target, link, t->finished.next);
-    tr_trace_list_remove(&target->link);
+  if (!tr_list_is_empty(&t->finished)) {
+    target = TR_OWNER(struct target, link, t->finished.next);
+    tr_list_remove(&target->link);
   } else if (t->waiting && ends_at_once(t)) {
     target = begin(t);
     if (!target) return NULL;
@@ -230,7 +230,7 @@ struct tr_trace_result *tr_trace_finished(struct tr_trace *t) {
 }
 
 int tr_trace_is_done(const struct tr_trace *t) {
-  return !t->waiting && t->counts.targets == 0 && tr_trace_list_is_empty(&t->finished);
+  return !t->waiting && t->counts.targets == 0 && tr_list_is_empty(&t->finished);
 }
 
 void tr_trace_count(const struct tr_trace *t, struct tr_trace_counts *counts) {
@@ -342,9 +342,9 @@ void tr_trace_reply(struct tr_trace *t, uint32_t token, const struct tr_reply *r
   }
 }
 
-static void abort_targets(struct tr_trace *t, struct tr_trace_link *list, double now) {
-  while (!tr_trace_list_is_empty(list))
-    end(t, TR_TRACE_OWNER(struct target, link, list->next), 1, now);
+static void abort_targets(struct tr_trace *t, struct tr_link *list, double now) {
+  while (!tr_list_is_empty(list))
+    end(t, TR_OWNER(struct target, link, list->next), 1, now);
 }
 
 void tr_trace_abort(struct tr_trace *t, double now) {
@@ -367,7 +367,7 @@ void tr_trace_abort(struct tr_trace *t, double now) {
 static void grow_old(struct tr_trace *t, double now) {
   struct tr_trace_slot *slot;
   while (shut_out_for(t, now) == 0)
-    wake(t, TR_TRACE_OWNER(struct target, link, t->shut_out.next));
+    wake(t, TR_OWNER(struct target, link, t->shut_out.next));
   while ((slot = tr_trace_flight_overdue(&t->flight, now)))
     settle(t, slot, &silent, now);
   while ((slot = tr_trace_flight_aged(&t->flight, TR_TRACE_AGE_SPACING, now))) {
@@ -402,23 +402,23 @@ static int may_begin(const struct tr_trace *t) {
 static struct target *choose(struct tr_trace *t, unsigned *ttl) {
   struct target *target;
   for (;;) {
-    if (!tr_trace_list_is_empty(&t->awake)) {
-      target = TR_TRACE_OWNER(struct target, link, t->awake.next);
+    if (!tr_list_is_empty(&t->awake)) {
+      target = TR_OWNER(struct target, link, t->awake.next);
       *ttl = tr_trace_path_next(&target->path, TR_TRACE_PATH_SURE);
       if (*ttl) return target;
       target->is_awake = 0;
-      tr_trace_list_remove(&target->link);
-      tr_trace_list_append(&t->ahead, &target->link);
+      tr_list_remove(&target->link);
+      tr_list_append(&t->ahead, &target->link);
     } else if (may_begin(t) && (target = begin(t))) {
       t->counts.targets++;
-      tr_trace_list_append(&t->awake, &target->link);
+      tr_list_append(&t->awake, &target->link);
       target->is_awake = 1;
-    } else if (!tr_trace_list_is_empty(&t->ahead)) {
-      target = TR_TRACE_OWNER(struct target, link, t->ahead.next);
+    } else if (!tr_list_is_empty(&t->ahead)) {
+      target = TR_OWNER(struct target, link, t->ahead.next);
       *ttl = tr_trace_path_next(&target->path, TR_TRACE_PATH_AHEAD);
       if (*ttl) return target;
-      tr_trace_list_remove(&target->link);
-      tr_trace_list_append(&t->asleep, &target->link);
+      tr_list_remove(&target->link);
+      tr_list_append(&t->asleep, &target->link);
     } else {
       return NULL;
     }
@@ -459,14 +459,14 @@ int tr_trace_next(struct tr_trace *t, double now, struct tr_probe *probe, double
       end(t, target, 1, now);
       continue;
     }
-    tr_trace_list_remove(&target->link);
-    tr_trace_list_append(target->is_awake ? &t->awake : &t->ahead, &target->link);
+    tr_list_remove(&target->link);
+    tr_list_append(target->is_awake ? &t->awake : &t->ahead, &target->link);
     launch(t, target, ttl, now, probe);
     return 1;
   }
   *wait = fmin(tr_trace_flight_wait(&t->flight, now), shut_out_for(t, now));
   if (hold == 0) hold = STARVED; /* what is left now could not begin, or not be handed out */
-  if (t->waiting || !tr_trace_list_is_empty(&t->awake) || !tr_trace_list_is_empty(&t->ahead))
+  if (t->waiting || !tr_list_is_empty(&t->awake) || !tr_list_is_empty(&t->ahead))
     *wait = fmin(*wait, hold);
   return 0;
 }

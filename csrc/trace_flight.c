@@ -10,8 +10,8 @@
 
 static const double ages[TR_TRACE_AGES] = {TR_TRACE_SPACING, TR_TRACE_QUIET};
 
-static struct tr_trace_slot *slot_at(const struct tr_trace_link *link) {
-  return TR_TRACE_OWNER(struct tr_trace_slot, link, link);
+static struct tr_trace_slot *slot_at(const struct tr_link *link) {
+  return TR_OWNER(struct tr_trace_slot, link, link);
 }
 
 int tr_trace_flight_init(struct tr_trace_flight *f, uint32_t slots, double patience) {
@@ -20,11 +20,11 @@ int tr_trace_flight_init(struct tr_trace_flight *f, uint32_t slots, double patie
   if (!f->slot) return -1;
   f->slots = slots;
   f->patience = patience;
-  tr_trace_list_init(&f->idle);
-  tr_trace_list_init(&f->out);
+  tr_list_init(&f->idle);
+  tr_list_init(&f->out);
   for (uint32_t i = 0; i < slots; i++) {
     f->slot[i].token = i;
-    tr_trace_list_append(&f->idle, &f->slot[i].link);
+    tr_list_append(&f->idle, &f->slot[i].link);
   }
   for (int i = 0; i < TR_TRACE_AGES; i++)
     f->young[i] = &f->out;
@@ -44,12 +44,11 @@ static uint32_t next_token(const struct tr_trace_flight *f, uint32_t token) {
 }
 
 struct tr_trace_slot *tr_trace_flight_begin(struct tr_trace_flight *f, void *target,
-                                            struct tr_trace_link *siblings, unsigned ttl,
-                                            double now) {
+                                            struct tr_link *siblings, unsigned ttl, double now) {
   struct tr_trace_slot *slot = slot_at(f->idle.next);
-  tr_trace_list_remove(&slot->link);
-  tr_trace_list_append(&f->out, &slot->link);
-  tr_trace_list_append(siblings, &slot->sibling);
+  tr_list_remove(&slot->link);
+  tr_list_append(&f->out, &slot->link);
+  tr_list_append(siblings, &slot->sibling);
   for (int i = 0; i < TR_TRACE_AGES; i++)
     if (f->young[i] == &f->out) f->young[i] = &slot->link;
   slot->token = next_token(f, slot->token);
@@ -65,9 +64,9 @@ struct tr_trace_slot *tr_trace_flight_begin(struct tr_trace_flight *f, void *tar
 void tr_trace_flight_end(struct tr_trace_flight *f, struct tr_trace_slot *slot) {
   for (int i = 0; i < TR_TRACE_AGES; i++)
     if (f->young[i] == &slot->link) f->young[i] = slot->link.next;
-  if (slot->target) tr_trace_list_remove(&slot->sibling);
-  tr_trace_list_remove(&slot->link);
-  tr_trace_list_append(f->idle.next, &slot->link); /* as the first: it is in the cache */
+  if (slot->target) tr_list_remove(&slot->sibling);
+  tr_list_remove(&slot->link);
+  tr_list_append(f->idle.next, &slot->link); /* as the first: it is in the cache */
   slot->is_out = 0;
   f->out_now--;
 }
@@ -78,7 +77,7 @@ struct tr_trace_slot *tr_trace_flight_find(const struct tr_trace_flight *f, uint
 }
 
 struct tr_trace_slot *tr_trace_flight_oldest(const struct tr_trace_flight *f) {
-  return tr_trace_list_is_empty(&f->out) ? NULL : slot_at(f->out.next);
+  return tr_list_is_empty(&f->out) ? NULL : slot_at(f->out.next);
 }
 
 struct tr_trace_slot *tr_trace_flight_overdue(const struct tr_trace_flight *f, double now) {

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "trace_list.h"
+#include "list.h"
 
 /* Seconds between two packets to one TTL of a target, unless the first is answered before: routers
 ** limit what they answer. */
@@ -19,9 +19,9 @@ enum { TR_TRACE_AGE_SPACING, TR_TRACE_AGE_QUIET, TR_TRACE_AGES };
 
 /* A probe that is out, or room for one. */
 struct tr_trace_slot {
-  struct tr_trace_link link;    /* private */
-  struct tr_trace_link sibling; /* in what was given to tr_trace_flight_begin */
-  void *target;                 /* the user's; NULL: has ended, then it is in no list of siblings */
+  struct tr_link link;    /* private */
+  struct tr_link sibling; /* in what was given to tr_trace_flight_begin */
+  void *target;           /* the user's; NULL: has ended, then it is in no list of siblings */
   double sent_at;
   uint32_t token;
   unsigned char ttl;
@@ -35,8 +35,8 @@ struct tr_trace_flight {
   uint32_t slots;
   double patience;
   struct tr_trace_slot *slot;
-  struct tr_trace_link idle, out;             /* out: in the order of sending */
-  struct tr_trace_link *young[TR_TRACE_AGES]; /* the first in `out` that has not that age yet */
+  struct tr_link idle, out;             /* out: in the order of sending */
+  struct tr_link *young[TR_TRACE_AGES]; /* the first in `out` that has not that age yet */
 };
 
 /* Room for so many at once, each given up after `patience` seconds. 0, or -1: out of memory. */
@@ -46,8 +46,7 @@ void tr_trace_flight_cleanup(struct tr_trace_flight *f);
 /* There has to be room. The token is 1 to INT32_MAX, and not that of any before it that may still
 ** be heard of. */
 struct tr_trace_slot *tr_trace_flight_begin(struct tr_trace_flight *f, void *target,
-                                            struct tr_trace_link *siblings, unsigned ttl,
-                                            double now);
+                                            struct tr_link *siblings, unsigned ttl, double now);
 void tr_trace_flight_end(struct tr_trace_flight *f, struct tr_trace_slot *slot);
 
 struct tr_trace_slot *tr_trace_flight_find(const struct tr_trace_flight *f, uint32_t token);
