@@ -1,10 +1,10 @@
 /* cache: a hash table whose entries are also in a list by age; see cache.h. */
 #include "cache.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "alloc.h"
+#include "hash.h"
 
 #define BUCKETS 1024 /* a power of two */
 
@@ -26,12 +26,9 @@ struct tr_cache {
   struct entry *bucket[BUCKETS];
 };
 
-/* FNV-1a. Whoever chooses the keys could fill one bucket; the bound keeps that harmless. */
+/* Whoever chooses the keys could fill one bucket; the bound keeps that harmless. */
 static size_t bucket_of(const char *key) {
-  uint32_t hash = 2166136261u;
-  for (; *key; key++)
-    hash = (hash ^ (unsigned char)*key) * 16777619u;
-  return hash & (BUCKETS - 1);
+  return tr_hash(key) & (BUCKETS - 1);
 }
 
 /* The link that points to the key's entry, or to NULL. */
