@@ -8,32 +8,27 @@
 
 #include <arpa/inet.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "alloc.h"
 #include "cache.h"
+#include "hash.h"
 #include "networks.h"
 #include "resolver.h"
 
 #define KEPT_MAX 300.0 /* seconds, whatever the TTL */
-#define BUCKETS 256
+#define BUCKETS 256    /* to begin with; a power of two */
 
-struct asker {
-  struct asker *next;
-  tr_names_address_fn address;
-  tr_names_text_fn text;
-  void *arg;
-};
-
-struct question {
-  struct question *next; /* in its list */
-  struct question *chain;
+struct tr_question {
+  struct tr_link link; /* in waiting, out or answered */
+  struct tr_question *chain;
+  uint32_t hash;
   struct query *query; /* while it is out */
+  int is_waiting;
   enum tr_query kind;
   int family;
   double deadline;
-  struct asker *askers, **last;
+  struct tr_link askers;
   struct tr_found found;
   char key[TR_NAME_MAX + 2]; /* a letter for the kind, and what is asked about */
 };
@@ -41,13 +36,12 @@ struct question {
 /* What the resolver has; freed when it reports. */
 struct query {
   struct tr_names *names;
-  struct question *question; /* NULL: out of time */
+  struct tr_question *question; /* NULL: out of time */
   char key[TR_NAME_MAX + 2];
 };
 
-/* All questions have the same time: the lists are in the order of their deadlines. */
-struct list {
-  struct question *first, **last;
+struct bucket {
+  struct tr_question *first;
 };
 
 struct tr_names {
@@ -57,78 +51,113 @@ struct tr_names {
   double timeout;
   char *zone, *zone6, *servers;
   struct tr_timer timer;
-  struct list waiting, out, answered;
+  /* All questions have the same time: they are in the order of their deadlines. */
+  struct tr_link waiting, out, answered;
   unsigned in_flight;
   int is_telling, is_freed; /* freed while askers are told: the last bit goes after them */
-  struct question *bucket[BUCKETS];
+  struct bucket *bucket;    /* of those that wait or are out, by their keys */
+  size_t buckets, open;     /* a power of two; how many are in them */
 };
 
-/* ---- lists ---- */
+/* ---- finding questions ---- */
 
-static void list_init(struct list *list) {
-  list->first = NULL;
-  list->last = &list->first;
+static struct tr_question **bucket_of(const struct tr_names *names, uint32_t hash) {
+  return &names->bucket[hash & (names->buckets - 1)].first;
 }
 
-static void list_add(struct list *list, struct question *question) {
-  question->next = NULL;
-  *list->last = question;
-  list->last = &question->next;
-}
-
-static void list_remove(struct list *list, struct question *question) {
-  struct question **link = &list->first;
-  while (*link != question)
-    link = &(*link)->next;
-  *link = question->next;
-  if (!question->next) list->last = link;
-}
-
-static struct question **bucket_of(struct tr_names *names, const char *key) {
-  uint32_t hash = 2166136261u;
-  for (; *key; key++)
-    hash = (hash ^ (unsigned char)*key) * 16777619u;
-  return &names->bucket[hash % BUCKETS];
-}
-
-static struct question *find(struct tr_names *names, const char *key) {
-  struct question *question = *bucket_of(names, key);
-  while (question && strcmp(question->key, key) != 0)
+static struct tr_question *find(const struct tr_names *names, const char *key) {
+  uint32_t hash = tr_hash(key);
+  struct tr_question *question = *bucket_of(names, hash);
+  while (question && (question->hash != hash || strcmp(question->key, key) != 0))
     question = question->chain;
   return question;
 }
 
-static void free_question(struct question *question) {
-  while (question->askers) {
-    struct asker *asker = question->askers;
-    question->askers = asker->next;
-    tr_free(asker);
+static void put_into_bucket(struct tr_names *names, struct tr_question *question) {
+  struct tr_question **bucket = bucket_of(names, question->hash);
+  question->chain = *bucket;
+  *bucket = question;
+}
+
+/* Without memory the chains grow instead. */
+static void grow(struct tr_names *names) {
+  struct bucket *old = names->bucket;
+  size_t buckets = names->buckets;
+  struct bucket *bucket = tr_calloc(2 * buckets * sizeof *bucket);
+  if (!bucket) return;
+  names->bucket = bucket;
+  names->buckets = 2 * buckets;
+  for (size_t i = 0; i < buckets; i++) {
+    while (old[i].first) {
+      struct tr_question *question = old[i].first;
+      old[i].first = question->chain;
+      put_into_bucket(names, question);
+    }
   }
+  tr_free(old);
+}
+
+static void open_question(struct tr_names *names, struct tr_question *question) {
+  if (names->open == names->buckets) grow(names);
+  put_into_bucket(names, question);
+  names->open++;
+}
+
+static void close_question(struct tr_names *names, const struct tr_question *question) {
+  struct tr_question **link = bucket_of(names, question->hash);
+  while (*link != question)
+    link = &(*link)->chain;
+  *link = question->chain;
+  names->open--;
+}
+
+/* ---- lists ---- */
+
+/* The first of a list, or NULL. */
+static struct tr_question *first_of(const struct tr_link *list) {
+  return tr_list_is_empty(list) ? NULL : TR_OWNER(struct tr_question, link, list->next);
+}
+
+static void move_to(struct tr_link *list, struct tr_question *question) {
+  tr_list_remove(&question->link);
+  tr_list_append(list, &question->link);
+}
+
+static struct tr_names_asker *first_asker(const struct tr_question *question) {
+  const struct tr_link *askers = &question->askers;
+  return tr_list_is_empty(askers) ? NULL : TR_OWNER(struct tr_names_asker, link, askers->next);
+}
+
+static void let_go(struct tr_names_asker *asker) {
+  tr_list_remove(&asker->link);
+  asker->question = NULL;
+}
+
+static void free_question(struct tr_question *question) {
+  struct tr_names_asker *asker;
+  while ((asker = first_asker(question)))
+    let_go(asker);
+  tr_list_remove(&question->link);
   tr_free(question);
 }
 
-static void free_list(struct list *list) {
-  while (list->first) {
-    struct question *question = list->first;
-    list->first = question->next;
+static void free_all(const struct tr_link *list) {
+  struct tr_question *question;
+  while ((question = first_of(list)))
     free_question(question);
-  }
 }
 
 /* ---- answers ---- */
 
-/* From one of the open lists to those whose askers are to be told. */
-static void set_answered(struct tr_names *names, struct list *from, struct question *question) {
-  struct question **link = bucket_of(names, question->key);
-  while (*link != question)
-    link = &(*link)->chain;
-  *link = question->chain;
-  list_remove(from, question);
+/* To those whose askers are to be told. */
+static void set_answered(struct tr_names *names, struct tr_question *question) {
+  close_question(names, question);
+  question->is_waiting = 0;
   if (question->query) {
     question->query->question = NULL;
     question->query = NULL;
   }
-  list_add(&names->answered, question);
+  move_to(&names->answered, question);
 }
 
 /* The cache has answers without what follows their text. */
@@ -140,7 +169,8 @@ static void keep(struct tr_names *names, const char *key, const struct tr_found 
   tr_cache_put(names->cache, key, found, size, tr_clock() + seconds);
 }
 
-static void tell(const struct asker *asker, enum tr_query kind, const struct tr_found *found) {
+static void tell(const struct tr_names_asker *asker, enum tr_query kind,
+                 const struct tr_found *found) {
   if (kind == TR_QUERY_HOST) {
     if (found->address.family)
       asker->address(asker->arg, &found->address, NULL);
@@ -153,21 +183,18 @@ static void tell(const struct asker *asker, enum tr_query kind, const struct tr_
 
 /* -1: an asker freed us. */
 static int tell_all(struct tr_names *names) {
+  struct tr_question *question;
   names->is_telling = 1;
-  while (names->answered.first) {
-    struct question *question = names->answered.first;
-    struct asker *asker = question->askers;
+  while ((question = first_of(&names->answered))) {
+    struct tr_names_asker *asker = first_asker(question);
     if (!asker) {
-      list_remove(&names->answered, question);
       free_question(question);
       continue;
     }
-    question->askers = asker->next;
-    struct asker one = *asker;
+    let_go(asker);
+    struct tr_names_asker one = *asker;
     struct tr_found found = question->found;
-    enum tr_query kind = question->kind;
-    tr_free(asker);
-    tell(&one, kind, &found);
+    tell(&one, question->kind, &found);
     if (names->is_freed) {
       tr_free(names);
       return -1;
@@ -186,7 +213,7 @@ static void on_report(void *arg, const struct tr_found *found, double seconds) {
     keep(query->names, query->key, found, seconds);
     if (query->question) {
       query->question->found = *found;
-      set_answered(query->names, &query->names->out, query->question);
+      set_answered(query->names, query->question);
     }
   }
   tr_free(query);
@@ -194,13 +221,13 @@ static void on_report(void *arg, const struct tr_found *found, double seconds) {
 
 /* ---- moving on ---- */
 
-static void send_question(struct tr_names *names, struct question *question) {
-  list_remove(&names->waiting, question);
-  list_add(&names->out, question);
+static void send_question(struct tr_names *names, struct tr_question *question) {
+  question->is_waiting = 0;
+  move_to(&names->out, question);
   struct query *query = tr_calloc(sizeof *query);
   if (!query) {
     question->found.is_short = 1;
-    set_answered(names, &names->out, question);
+    set_answered(names, question);
     return;
   }
   query->names = names;
@@ -213,17 +240,18 @@ static void send_question(struct tr_names *names, struct question *question) {
                   query);
 }
 
-static void expire(struct tr_names *names, struct list *list, double now) {
-  while (list->first && list->first->deadline <= now) {
-    list->first->found.why = "timed out";
-    set_answered(names, list, list->first);
+static void expire(struct tr_names *names, const struct tr_link *list, double now) {
+  struct tr_question *question;
+  while ((question = first_of(list)) && question->deadline <= now) {
+    question->found.why = "timed out";
+    set_answered(names, question);
   }
 }
 
 static void schedule(struct tr_names *names) {
   double at = tr_clock();
-  if (!names->answered.first) {
-    const struct question *one = names->out.first, *other = names->waiting.first;
+  if (tr_list_is_empty(&names->answered)) {
+    const struct tr_question *one = first_of(&names->out), *other = first_of(&names->waiting);
     if (!one && !other) {
       tr_timer_stop(&names->timer);
       return;
@@ -234,13 +262,14 @@ static void schedule(struct tr_names *names) {
 }
 
 static void send_waiting(struct tr_names *names) {
-  while (names->waiting.first && names->in_flight < TR_NAMES_IN_FLIGHT_MAX)
-    send_question(names, names->waiting.first);
+  struct tr_question *question;
+  while (names->in_flight < TR_NAMES_IN_FLIGHT_MAX && (question = first_of(&names->waiting)))
+    send_question(names, question);
 }
 
 /* What nobody waits for any more is ended as soon as nobody waits for any of it. */
 static void end_left_behind(struct tr_names *names) {
-  if (names->in_flight > 0 && !names->out.first) tr_resolver_cancel(names->resolver);
+  if (names->in_flight > 0 && tr_list_is_empty(&names->out)) tr_resolver_cancel(names->resolver);
 }
 
 /* The timer's, and the resolver's after each of its turns. */
@@ -263,15 +292,17 @@ struct tr_names *tr_names_new(struct tr_reactor *reactor, const struct tr_names_
   names->timeout = options->timeout;
   names->timer.fire = move_on;
   names->timer.arg = names;
-  list_init(&names->waiting);
-  list_init(&names->out);
-  list_init(&names->answered);
+  tr_list_init(&names->waiting);
+  tr_list_init(&names->out);
+  tr_list_init(&names->answered);
+  names->buckets = BUCKETS;
+  names->bucket = tr_calloc(BUCKETS * sizeof *names->bucket);
   names->zone = tr_strdup(options->origin_zone);
   names->zone6 = tr_strdup(options->origin6_zone);
   names->cache = tr_cache_new(TR_NAMES_CACHE_MAX);
   names->resolver = tr_resolver_new(reactor, options->timeout, options->servers, move_on, names);
   names->servers = tr_strdup(options->servers);
-  if (!names->zone || !names->zone6 || !names->cache || !names->resolver ||
+  if (!names->bucket || !names->zone || !names->zone6 || !names->cache || !names->resolver ||
       (options->servers && !names->servers)) {
     tr_names_free(names);
     return NULL;
@@ -283,9 +314,10 @@ void tr_names_free(struct tr_names *names) {
   if (!names) return;
   tr_resolver_free(names->resolver);
   tr_timer_stop(&names->timer);
-  free_list(&names->waiting);
-  free_list(&names->out);
-  free_list(&names->answered);
+  free_all(&names->waiting);
+  free_all(&names->out);
+  free_all(&names->answered);
+  tr_free(names->bucket);
   tr_cache_free(names->cache);
   tr_free(names->zone);
   tr_free(names->zone6);
@@ -320,54 +352,48 @@ void tr_names_refresh(struct tr_names *names) {
   tr_cache_free(names->cache);
   names->resolver = resolver;
   names->cache = cache;
-  *names->out.last = names->waiting.first;
-  if (names->waiting.first) names->out.last = names->waiting.last;
-  names->waiting.first = names->out.first;
-  names->waiting.last = names->out.first ? names->out.last : &names->waiting.first;
-  list_init(&names->out);
+  while (!tr_list_is_empty(&names->out)) {
+    struct tr_question *last = TR_OWNER(struct tr_question, link, names->out.prev);
+    last->is_waiting = 1;
+    move_to(names->waiting.next, last);
+  }
   send_waiting(names);
   schedule(names);
 }
 
 /* ---- asking ---- */
 
-static struct question *new_question(struct tr_names *names, enum tr_query kind, int family,
-                                     const char *key) {
-  struct question *question = tr_calloc(sizeof *question);
+static struct tr_question *new_question(struct tr_names *names, enum tr_query kind, int family,
+                                        const char *key) {
+  struct tr_question *question = tr_calloc(sizeof *question);
   if (!question) return NULL;
+  question->is_waiting = 1;
   question->kind = kind;
   question->family = family;
   question->deadline = tr_clock() + names->timeout;
-  question->last = &question->askers;
+  tr_list_init(&question->askers);
   memcpy(question->key, key, strlen(key) + 1);
-  struct question **bucket = bucket_of(names, key);
-  question->chain = *bucket;
-  *bucket = question;
-  list_add(&names->waiting, question);
+  question->hash = tr_hash(key);
+  open_question(names, question);
+  tr_list_append(&names->waiting, &question->link);
   return question;
 }
 
 static int ask(struct tr_names *names, enum tr_query kind, int family, const char *key,
-               const struct asker *who) {
+               struct tr_names_asker *asker) {
   const struct tr_found *kept = tr_cache_get(names->cache, key, tr_clock());
   if (kept) {
     struct tr_found found; /* the asker may change the cache */
     memset(&found, 0, sizeof found);
     memcpy(&found, kept, offsetof(struct tr_found, text) + strlen(kept->text) + 1);
-    tell(who, kind, &found);
+    tell(asker, kind, &found);
     return 0;
   }
-  struct asker *asker = tr_calloc(sizeof *asker);
-  if (!asker) return -1;
-  *asker = *who;
-  struct question *question = find(names, key);
+  struct tr_question *question = find(names, key);
   if (!question) question = new_question(names, kind, family, key);
-  if (!question) {
-    tr_free(asker);
-    return -1;
-  }
-  *question->last = asker;
-  question->last = &asker->next;
+  if (!question) return -1;
+  asker->question = question;
+  tr_list_append(&question->askers, &asker->link);
   send_waiting(names);
   schedule(names);
   return 0;
@@ -384,18 +410,18 @@ static int literal(const char *text, struct tr_address *address) {
 }
 
 int tr_names_resolve(struct tr_names *names, const char *host, int family,
-                     tr_names_address_fn answer, void *arg) {
+                     struct tr_names_asker *asker) {
   struct tr_address address;
   memset(&address, 0, sizeof address);
   if (literal(host, &address) == 0) {
     if (family == AF_UNSPEC || family == address.family)
-      answer(arg, &address, NULL);
+      asker->address(asker->arg, &address, NULL);
     else
-      answer(arg, NULL, "an address of the other family");
+      asker->address(asker->arg, NULL, "an address of the other family");
     return 0;
   }
   if (!tr_dns_is_name(host)) {
-    answer(arg, NULL, "not a host name");
+    asker->address(asker->arg, NULL, "not a host name");
     return 0;
   }
   char key[TR_NAME_MAX + 2];
@@ -405,59 +431,44 @@ int tr_names_resolve(struct tr_names *names, const char *host, int family,
     key[length + 1] =
         (char)(host[length] >= 'A' && host[length] <= 'Z' ? host[length] | 0x20 : host[length]);
   key[length + 1] = '\0';
-  struct asker who = {NULL, answer, NULL, arg};
-  return ask(names, TR_QUERY_HOST, family, key, &who);
+  return ask(names, TR_QUERY_HOST, family, key, asker);
 }
 
 static int ask_reversed(struct tr_names *names, enum tr_query kind,
-                        const struct tr_address *address, const char *zone, tr_names_text_fn answer,
-                        void *arg) {
+                        const struct tr_address *address, const char *zone,
+                        struct tr_names_asker *asker) {
   char key[TR_NAME_MAX + 2];
   key[0] = kind == TR_QUERY_POINTER ? 'p' : 'o';
   if (tr_dns_reversed(address, zone, key + 1, sizeof key - 1) != 0) {
-    answer(arg, NULL, 0);
+    asker->text(asker->arg, NULL, 0);
     return 0;
   }
-  struct asker who = {NULL, NULL, answer, arg};
-  return ask(names, kind, 0, key, &who);
+  return ask(names, kind, 0, key, asker);
 }
 
 int tr_names_reverse(struct tr_names *names, const struct tr_address *address,
-                     tr_names_text_fn answer, void *arg) {
+                     struct tr_names_asker *asker) {
   return ask_reversed(names, TR_QUERY_POINTER, address,
-                      address->family == AF_INET6 ? "ip6.arpa" : "in-addr.arpa", answer, arg);
+                      address->family == AF_INET6 ? "ip6.arpa" : "in-addr.arpa", asker);
 }
 
 int tr_names_origin(struct tr_names *names, const struct tr_address *address,
-                    tr_names_text_fn answer, void *arg) {
+                    struct tr_names_asker *asker) {
   /* Under an address of IPv4 mapped into IPv6 no zone has anything. */
   if (!tr_address_is_public(address) ||
       (address->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->ip.v6))) {
-    answer(arg, NULL, 0);
+    asker->text(asker->arg, NULL, 0);
     return 0;
   }
   return ask_reversed(names, TR_QUERY_ORIGIN, address,
-                      address->family == AF_INET6 ? names->zone6 : names->zone, answer, arg);
+                      address->family == AF_INET6 ? names->zone6 : names->zone, asker);
 }
 
-static void forget_in(struct list *list, const void *arg) {
-  for (struct question *question = list->first; question; question = question->next) {
-    struct asker **link = &question->askers;
-    while (*link) {
-      struct asker *asker = *link;
-      if (asker->arg == arg) {
-        *link = asker->next;
-        tr_free(asker);
-      } else {
-        link = &asker->next;
-      }
-    }
-    question->last = link;
-  }
-}
-
-void tr_names_forget(struct tr_names *names, const void *arg) {
-  forget_in(&names->waiting, arg);
-  forget_in(&names->out, arg);
-  forget_in(&names->answered, arg);
+void tr_names_forget(struct tr_names *names, struct tr_names_asker *asker) {
+  struct tr_question *question = asker->question;
+  if (!question) return;
+  let_go(asker);
+  if (!question->is_waiting || first_asker(question)) return;
+  close_question(names, question);
+  free_question(question);
 }

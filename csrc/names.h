@@ -5,6 +5,7 @@
 #define TR_NAMES_H
 
 #include "dns.h"
+#include "list.h"
 #include "reactor.h"
 #include "trace.h"
 
@@ -41,30 +42,42 @@ void tr_names_refresh(struct tr_names *names);
 /* Open questions get no answer any more. May be called from an answer. NULL is fine. */
 void tr_names_free(struct tr_names *names);
 
-/* The callbacks come exactly once each, from the reactor or at once from within the asking
-** function (cached), and may ask, forget and free. What they are given is good until they
-** return. A question that finds no answer in time answers with NULL or no address. Asking
-** returns 0, or -1: out of memory, no callback. */
+typedef void (*tr_names_address_fn)(void *arg, const struct tr_address *address, const char *why);
+typedef void (*tr_names_text_fn)(void *arg, const char *text, int is_short);
+
+/* Somebody who asks one question at a time; embed it, zeroed, in what it belongs to. It stays where
+** it is until it is answered or forgotten, or the names are freed. */
+struct tr_names_asker {
+  tr_names_address_fn address; /* of tr_names_resolve */
+  tr_names_text_fn text;       /* of the others */
+  void *arg;
+  struct tr_question *question; /* private, like the rest; NULL: none is open */
+  struct tr_link link;
+};
+
+/* The asker's function is called exactly once, from the reactor or at once from within the asking
+** function (cached), and may ask, forget and free, the asker included. What it is given is good
+** until it returns. A question that finds no answer in time answers with NULL or no address. Asking
+** returns 0, or -1: out of memory, no call. */
 
 /* family: AF_INET, AF_INET6 or AF_UNSPEC (IPv4 first where both are there). A text that is an
 ** address answers itself. /etc/hosts counts. On failure `address` is NULL and `why` is a static
 ** text ("no such host", "timed out", …), or NULL: out of memory. */
-typedef void (*tr_names_address_fn)(void *arg, const struct tr_address *address, const char *why);
 int tr_names_resolve(struct tr_names *names, const char *host, int family,
-                     tr_names_address_fn answer, void *arg);
+                     struct tr_names_asker *asker);
 
 /* The name of an address (PTR), or NULL; with is_short it is not known, for lack of memory. Names
 ** with other bytes than letters, digits, hyphens, underscores and dots are none. */
-typedef void (*tr_names_text_fn)(void *arg, const char *text, int is_short);
 int tr_names_reverse(struct tr_names *names, const struct tr_address *address,
-                     tr_names_text_fn answer, void *arg);
+                     struct tr_names_asker *asker);
 
 /* "AS13335", or "AS1 AS2" for several origins, or NULL: Team Cymru's origin zones by TXT. Addresses
 ** that are not public (tr_address_is_public) are not asked for: NULL. */
 int tr_names_origin(struct tr_names *names, const struct tr_address *address,
-                    tr_names_text_fn answer, void *arg);
+                    struct tr_names_asker *asker);
 
-/* Cancels every open question of that arg: its callback will not come. */
-void tr_names_forget(struct tr_names *names, const void *arg);
+/* Its call will not come. What nobody else asks is not sent any more if it still waits. Fine where
+** no question is open; takes the same time however many others are. */
+void tr_names_forget(struct tr_names *names, struct tr_names_asker *asker);
 
 #endif

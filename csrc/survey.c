@@ -16,6 +16,7 @@ struct survey;
 
 /* A host name being resolved. */
 struct resolving {
+  struct tr_names_asker asker;
   struct survey *survey;
   unsigned target;
   struct resolving *next, **link;
@@ -25,6 +26,7 @@ struct lookup;
 
 /* A question about a node. */
 struct asked {
+  struct tr_names_asker asker;
   struct lookup *lookup;
   unsigned node;
   int is_origin;
@@ -142,7 +144,7 @@ static void soon(struct survey *survey) {
 /* No answer will come to it any more. */
 static void lookup_free(struct lookup *lookup) {
   for (unsigned i = 0; lookup->open > 0 && i < 2 * lookup->sight->nodes; i++)
-    tr_names_forget(lookup->survey->names, &lookup->asked[i]);
+    tr_names_forget(lookup->survey->names, &lookup->asked[i].asker);
   *lookup->link = lookup->next;
   if (lookup->next) lookup->next->link = lookup->link;
   tr_free(lookup->asked);
@@ -174,11 +176,11 @@ static void on_text(void *arg, const char *text, int is_short) {
 static void ask(struct lookup *lookup, const struct tr_address *address, unsigned node,
                 int is_origin) {
   struct asked *asked = &lookup->asked[2 * node + (unsigned)is_origin];
-  *asked = (struct asked){lookup, node, is_origin};
+  *asked = (struct asked){{.text = on_text, .arg = asked}, lookup, node, is_origin};
   lookup->open++;
   struct tr_names *names = lookup->survey->names;
-  int status = is_origin ? tr_names_origin(names, address, on_text, asked)
-                         : tr_names_reverse(names, address, on_text, asked);
+  int status = is_origin ? tr_names_origin(names, address, &asked->asker)
+                         : tr_names_reverse(names, address, &asked->asker);
   if (status == 0) return;
   lookup->open--;
   lookup->survey->is_short = 1;
@@ -262,7 +264,7 @@ static void forget_resolving(struct survey *survey) {
     struct resolving *resolving = survey->resolvings;
     survey->resolvings = resolving->next;
     if (survey->resolvings) survey->resolvings->link = &survey->resolvings;
-    tr_names_forget(survey->names, resolving);
+    tr_names_forget(survey->names, &resolving->asker);
     tr_free(resolving);
   }
   survey->resolving = 0;
@@ -332,12 +334,16 @@ static void resolve(struct survey *survey, unsigned target) {
     survey->is_short = 1;
     return;
   }
-  *resolving = (struct resolving){survey, target, survey->resolvings, &survey->resolvings};
+  *resolving = (struct resolving){{.address = on_address, .arg = resolving},
+                                  survey,
+                                  target,
+                                  survey->resolvings,
+                                  &survey->resolvings};
   if (resolving->next) resolving->next->link = &resolving->next;
   survey->resolvings = resolving;
   survey->resolving++;
-  if (tr_names_resolve(survey->names, survey->plan.targets[target], survey->plan.family, on_address,
-                       resolving) != 0)
+  if (tr_names_resolve(survey->names, survey->plan.targets[target], survey->plan.family,
+                       &resolving->asker) != 0)
     survey->is_short = 1;
 }
 

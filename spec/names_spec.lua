@@ -167,16 +167,16 @@ describe("names", function()
   end)
 
   it("tells a lack of memory from a name that is not there", function()
-    local short = { "now refused", "now refused", "later out of memory", "later out of memory" }
+    local short = { "now refused", "later out of memory", "later out of memory" }
     for question, found in pairs {
       ["resolve 4 four.test"] = "192.0.2.4", ["reverse 192.0.2.9"] = "router.nine.test", ["origin 1.1.1.1"] = "AS13335",
     } do
-      -- of the asker, the question, the query, and the resolver's
+      -- of the question, the query, and the resolver's
       for n, expected in ipairs(short) do
         assert.same({ { expected } }, ask({ "starve " .. n, question, "run" }), question .. n)
       end
       -- of its socket: there is a second try
-      assert.same({ { "later " .. found } }, ask({ "starve 5", question, "run" }), question)
+      assert.same({ { "later " .. found } }, ask({ "starve 4", question, "run" }), question)
       assert.equal(found, answer(question))
     end
   end)
@@ -309,6 +309,21 @@ describe("names", function()
     end
   end)
 
+  -- There is room for 256, and memory for the next, but not for more room.
+  it("finds questions for which there is no more room", function()
+    local lines = {}
+    for i = 1, 300 do
+      lines[i] = ("resolve 4 host%d.four.test"):format(i)
+    end
+    table.insert(lines, 257, "starve 2")
+    lines[302] = "run"
+    local answers = ask(lines)
+    assert.equal(300, #answers)
+    for _, answered in ipairs(answers) do
+      assert.same({ "later 192.0.2.4" }, answered)
+    end
+  end)
+
   it("gives up in time where nobody answers, waiting questions too", function()
     local address, close = silent_server()
     finally(close)
@@ -396,6 +411,68 @@ describe("names", function()
     assert.is_nil(answers[2])
     assert.same({ "later router.nine.test" }, answers[3])
     assert.is_nil(answers[4])
+  end)
+
+  it("does not ask what nobody waits for any more, once it is its turn", function()
+    local lines = {}
+    for i = 1, 70 do
+      lines[i] = ("resolve 4 turn%d.four.test"):format(i)
+    end
+    lines[71], lines[72], lines[73], lines[74] = lines[70], "forget 69", "forget 70", "run"
+    local answers = ask(lines)
+    assert.same({ nil, nil, { "later 192.0.2.4" } }, { answers[69], answers[70], answers[71] })
+    assert.same({ 1, 0, 1 }, { server:asked("turn68.four.test", "A"), server:asked("turn69.four.test", "A"),
+      server:asked("turn70.four.test", "A") })
+  end)
+
+  -- Instructions between entering and leaving a function, all calls together; the lines go through a file, as there are
+  -- more than a command may have. Nobody answers, nor is anybody waited for.
+  local function work_of(name, lines)
+    local directory = host.private_directory("traceroute-names")
+    host.write(directory .. "/lines", table.concat(lines, "\n") .. "\n")
+    local said, status = host.run(("cd %s && env -u LD_PRELOAD valgrind --tool=callgrind --callgrind-out-file=out "
+      .. "--toggle-collect=%s %s 127.0.0.1:1 60 <lines 2>&1"):format(directory, name, program))
+    host.remove(directory)
+    assert.equal(0, status, said)
+    return tonumber(said:match("Collected : (%d+)"))
+  end
+
+  -- Appends lines made from 1 to `count`.
+  local function append(lines, count, line_of)
+    for i = 1, count do
+      lines[#lines + 1] = line_of(i)
+    end
+    return lines
+  end
+
+  local function resolve(i)
+    return ("resolve 4 host%d.test"):format(i)
+  end
+
+  local function forget(i)
+    return "forget " .. i
+  end
+
+  describe("does the same work for one question, however many are open:", function()
+    if host.is_sanitized() then
+      return -- it cannot be counted beside a sanitizer
+    end
+
+    it("forgetting it", function()
+      local function forgetting(count)
+        return work_of("tr_names_forget", append(append({}, count, resolve), count, forget)) / count
+      end
+      assert.is_true(forgetting(2000) < 1.5 * forgetting(250))
+    end)
+
+    it("finding that it is asked already", function()
+      local function finding(count)
+        local once = append({}, count, resolve)
+        local work = work_of("tr_names_resolve", once)
+        return (work_of("tr_names_resolve", append(once, count, resolve)) - work) / count
+      end
+      assert.is_true(finding(4000) < 1.1 * finding(500))
+    end)
   end)
 
   it("may be asked from within an answer", function()

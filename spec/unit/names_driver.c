@@ -27,6 +27,7 @@
 #define LINE_MAX_BYTES 1024
 
 struct asked {
+  struct tr_names_asker asker;
   unsigned number;
   int is_open, is_asking, asks_again, frees;
   char line[LINE_MAX_BYTES];
@@ -97,18 +98,19 @@ static const char *after(const char *line, const char *word) {
 }
 
 static int ask_line(struct asked *one) {
+  one->asker = (struct tr_names_asker){.address = on_address, .text = on_text, .arg = one};
   const char *what = after(one->line, "resolve");
   if (what) {
     int family = *what == '4' ? AF_INET : *what == '6' ? AF_INET6 : AF_UNSPEC;
-    return tr_names_resolve(names, what + 2, family, on_address, one);
+    return tr_names_resolve(names, what + 2, family, &one->asker);
   }
   what = after(one->line, "reverse");
   int is_reverse = what != NULL;
   if (!what) what = after(one->line, "origin");
   if (!what) abort();
   struct tr_address address = address_of(what);
-  return is_reverse ? tr_names_reverse(names, &address, on_text, one)
-                    : tr_names_origin(names, &address, on_text, one);
+  return is_reverse ? tr_names_reverse(names, &address, &one->asker)
+                    : tr_names_origin(names, &address, &one->asker);
 }
 
 static void ask(struct asked *one) {
@@ -137,7 +139,7 @@ static void obey(struct tr_reactor *reactor, const char *line) {
       (void)tr_reactor_run(reactor, 10);
   } else if ((number = after(line, "forget"))) {
     struct asked *one = numbered(number);
-    tr_names_forget(names, one);
+    tr_names_forget(names, &one->asker);
     left -= (unsigned)one->is_open;
     one->is_open = 0;
   } else if ((number = after(line, "starve"))) {
