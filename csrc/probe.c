@@ -113,13 +113,14 @@ static int read_family(lua_State *L) {
   return strcmp(family, "ipv4") == 0 ? AF_INET : AF_INET6;
 }
 
-/* Twice what it takes at worst: every probe goes out at `rate`, and the last hops all stay
-** silent. */
+/* Twice what it takes at worst: every probe goes out at `rate`, the last hops all stay silent, and so
+** do the name servers. */
 static double default_timeout(const struct tr_survey_plan *plan) {
   const struct tr_trace_options *trace = &plan->trace;
   double probes = (double)plan->count * trace->max_ttl * trace->packets_per_ttl;
   double silent = (double)trace->packets_per_ttl * (trace->wait_time + 1) * (trace->gap + 1);
-  double all = 30 + 2 * (probes / trace->rate + silent + 2 * plan->dns_timeout);
+  double unnamed = plan->dns_timeout * (2 + (double)plan->count / TR_SURVEY_BEGUN_MAX);
+  double all = 30 + 2 * (probes / trace->rate + silent + unnamed);
   return all < TIMEOUT_LIMIT ? all : TIMEOUT_LIMIT;
 }
 

@@ -9,8 +9,7 @@
 #include "shelf.h"
 #include "vantage.h"
 
-#define RESOLVING_MAX 64   /* host names being resolved at once */
-#define TRACING_AHEAD 4096 /* targets handed to the trace before others are done */
+#define RESOLVING_MAX 64 /* host names being resolved at once */
 
 struct survey;
 
@@ -52,6 +51,7 @@ struct survey {
   unsigned next;      /* the first target not begun */
   unsigned resolving; /* begun, and not yet in the trace */
   unsigned tracing;   /* in the trace, and not finished */
+  unsigned naming;    /* finished, and not handed out for want of names */
   struct resolving *resolvings;
   struct lookup *lookups;
   struct tr_timer turn;     /* when to send on */
@@ -131,7 +131,7 @@ static void end(struct survey *survey) {
 static void end_if_done(struct survey *survey) {
   int all_begun = survey->next == survey->plan.count || survey->error.kind != TR_NONE;
   if (!survey->is_over && all_begun && survey->resolving == 0 && survey->tracing == 0 &&
-      !survey->lookups)
+      survey->naming == 0)
     end(survey);
 }
 
@@ -147,6 +147,7 @@ static void lookup_free(struct lookup *lookup) {
     tr_names_forget(lookup->survey->names, &lookup->asked[i].asker);
   *lookup->link = lookup->next;
   if (lookup->next) lookup->next->link = lookup->link;
+  lookup->survey->naming--;
   tr_free(lookup->asked);
   tr_free(lookup);
 }
@@ -231,6 +232,7 @@ static void look_up(struct survey *survey, struct tr_trace_result *trace) {
   *lookup = (struct lookup){survey, sight, asked, 1, survey->lookups, &survey->lookups};
   if (lookup->next) lookup->next->link = &lookup->next;
   survey->lookups = lookup;
+  survey->naming++;
   /* What ends early is handed out as it is. */
   if (!survey->is_short && survey->error.kind == TR_NONE) ask_all(lookup);
   lookup_settle(lookup);
@@ -349,11 +351,16 @@ static void resolve(struct survey *survey, unsigned target) {
 
 /* ---- a turn ---- */
 
+static int may_begin(const struct survey *survey) {
+  return survey->error.kind == TR_NONE && !survey->is_short && survey->next < survey->plan.count &&
+         survey->resolving < RESOLVING_MAX &&
+         survey->resolving + survey->tracing + survey->naming < TR_SURVEY_BEGUN_MAX;
+}
+
 static void on_turn(void *arg) {
   struct survey *survey = arg;
   if (survey->is_over) return;
-  while (survey->error.kind == TR_NONE && !survey->is_short && survey->next < survey->plan.count &&
-         survey->resolving < RESOLVING_MAX && survey->tracing < TRACING_AHEAD)
+  while (may_begin(survey))
     resolve(survey, survey->next++);
   if (survey->error.kind == TR_NONE && tr_vantage_is_ready(survey->vantage))
     send_what_may_go(survey);

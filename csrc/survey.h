@@ -11,6 +11,10 @@
 #include "source.h"
 #include "trace.h"
 
+/* Targets that have begun and were not handed out, at most. One whose names are still to come counts:
+** where no name server answers, this is how many are begun in the time for one question. */
+#define TR_SURVEY_BEGUN_MAX 4096
+
 /* Filled by whoever starts a survey, taken over by tr_survey_new: all texts come from
 ** tr_realloc. */
 struct tr_survey_plan {

@@ -48,24 +48,6 @@ local function driver()
   return ("%s/%s/unit/names_driver"):format(host.root(), out)
 end
 
--- A name server that never answers, and what closes it; on_question is called for what has come to it, once the
--- loop is run.
-local function silent_server(on_question)
-  local socket = uv.new_udp()
-  assert(socket:bind("127.0.0.1", 0))
-  if on_question then
-    socket:recv_start(function(_, question)
-      if question then
-        on_question()
-      end
-    end)
-  end
-  return "127.0.0.1:" .. socket:getsockname().port, function()
-    socket:close()
-    uv.run("nowait")
-  end
-end
-
 -- A name server in this process's loop that answers after so many milliseconds with a code (3: there is no such name).
 -- The names that it was asked for, in order, and what closes it.
 local function slow_server(milliseconds, code)
@@ -202,9 +184,9 @@ describe("names", function()
   end)
 
   it("blames the system for what it refused, and for nothing else", function()
-    local silent, close = silent_server()
+    local silent, close = dns.silent()
     finally(close)
-    local other, close_other = silent_server()
+    local other, close_other = dns.silent()
     finally(close_other)
     -- the first server has no socket, the second does not answer; then neither does, having one
     assert.same({ { "later out of memory" }, { "later timed out" } }, ask_at(silent .. "," .. other, 0.3, {
@@ -325,7 +307,7 @@ describe("names", function()
   end)
 
   it("gives up in time where nobody answers, waiting questions too", function()
-    local address, close = silent_server()
+    local address, close = dns.silent()
     finally(close)
     local lines = { "reverse 192.0.2.1", "origin 1.1.1.1" }
     for i = 3, 200 do
@@ -348,7 +330,7 @@ describe("names", function()
     local count, addresses, closes = {}, {}, {}
     for i = 1, 3 do
       count[i] = 0
-      addresses[i], closes[i] = silent_server(function()
+      addresses[i], closes[i] = dns.silent(function()
         count[i] = count[i] + 1
       end)
     end
@@ -379,14 +361,14 @@ describe("names", function()
   end)
 
   it("does not keep that nobody answered", function()
-    local address, close = silent_server()
+    local address, close = dns.silent()
     finally(close)
     local answers = ask_at(address, 0.1, { "reverse 192.0.2.1", "run", "reverse 192.0.2.1", "run" })
     assert.same({ { "later -" }, { "later -" } }, answers)
   end)
 
   it("says so where no name server is", function()
-    local address, close = silent_server()
+    local address, close = dns.silent()
     close()
     assert.same({ { "later no name server answers, or they fail or refuse" } },
       ask_at(address, 10, { "resolve 0 four.test", "run" }))
@@ -491,7 +473,7 @@ describe("names", function()
     if os.getenv("SANITIZE") == "1" then
       return -- the sanitizer looked at all of the above
     end
-    local address, close = silent_server()
+    local address, close = dns.silent()
     finally(close)
     local valgrind = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect "
       .. "--show-leak-kinds=definite,indirect"

@@ -281,6 +281,48 @@ describe("a probe", function()
     assert.equal(1.5, result[1].colos[1].target_summary.mean_rtt_ms)
   end)
 
+  -- A target that is traced counts until its names are there, so that they do not pile up.
+  describe("of 5,000 targets, without a word from the name server,", function()
+    local SCRIPT_MANY = [[
+      local targets = {}
+      for i = 1, 5000 do
+        targets[i] = ("127.1.%%d.%%d"):format(math.floor(i / 250), i %% 250)
+      end
+      local opts = { rate = 100000, packets_per_ttl = 1, max_ttl = 1, asn = false, dns_servers = %q }
+    ]]
+
+    it("begins 4,096", function()
+      local server, close = dns.silent()
+      finally(close)
+      local log = child.directory .. "/sent"
+      ends_well(SCRIPT_MANY:format(server) .. ([[
+        local function sent()
+          local _, count = read(%q):gsub("send%%-probe", "")
+          return count
+        end
+        opts.dns_timeout = 60
+        local job = assert(traceroute.survey(targets, opts))
+        repeat job:step(0.05) until sent() >= 4096
+        job:step(1)
+        job:cancel()
+        assert(sent() == 4096, sent())
+        print "fine"
+      ]]):format(log), "env MTR_PACKET=" .. program(("tee %s | %s"):format(log, real)))
+    end)
+
+    it("begins the others when it is not waited for any longer", function()
+      local server, close = dns.silent()
+      finally(close)
+      ends_well(SCRIPT_MANY:format(server) .. [[
+        opts.dns_timeout = 0.5
+        local result, err = traceroute.probe(targets, opts)
+        assert(not err, tostring(err))
+        assert(#result == 5000, #result)
+        print "fine"
+      ]])
+    end)
+  end)
+
   describe("without a good mtr-packet", function()
     local function assert_refused(path, pattern, by)
       local result, err = with_program(path, by)

@@ -1,8 +1,10 @@
--- A name server for the specs: dnsmasq on a free port of loopback, with records of its own and a log of
--- what it was asked. Knows nothing of who asks. A sanitizer that is preloaded into us is not for it.
+-- Name servers for the specs: dnsmasq on a free port of loopback, with records of its own and a log of
+-- what it was asked; and one that is silent. Knows nothing of who asks. A sanitizer that is preloaded into us
+-- is not for dnsmasq.
 
 local host = require "spec.support.host"
 local process = require "spec.support.process"
+local uv = require "luv"
 
 local dns = {}
 local Server = {}
@@ -66,6 +68,24 @@ end
 
 function Server:stop()
   self.process:stop()
+end
+
+-- A name server that never answers, and what closes it; on_question is called for what has come to it, once the loop
+-- is run.
+function dns.silent(on_question)
+  local socket = uv.new_udp()
+  assert(socket:bind("127.0.0.1", 0))
+  if on_question then
+    socket:recv_start(function(_, question)
+      if question then
+        on_question()
+      end
+    end)
+  end
+  return "127.0.0.1:" .. socket:getsockname().port, function()
+    socket:close()
+    uv.run("nowait")
+  end
 end
 
 return dns
