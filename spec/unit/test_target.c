@@ -103,7 +103,8 @@ static void test_bytes(void **state) {
     }
     assert_non_null(fault);
     if (byte < 0x20 || byte == 0x7f)
-      assert_string_equal(fault, "holds a control character; strip white space and line ends");
+      assert_string_equal(
+          fault, "no host name: it holds a control character; strip white space and line ends");
     else if (byte >= 0x80)
       assert_string_equal(fault, "not ASCII; write an internationalised name as xn--…");
   }
@@ -133,8 +134,10 @@ static void test_hints(void **state) {
       {"a.b:80", "a host with a port" PORT},
       {"a.b:", "a host with a port" PORT},
       {":80", "a host with a port"},
-      {"u@a.b", "holds a user name; did you mean \"a.b\"?"},
-      {"@", "holds a user name"},
+      {"u@a.b", "a user name with a host; did you mean \"a.b\"?"},
+      {"@", "a user name with a host"},
+      {" a", "no host name: strip the blanks around it"},
+      {"a ", "no host name: strip the blanks around it"},
       {"a b", "more than one word; pass several targets as an array"},
       {"*", "a wildcard, not a host name"},
   };
