@@ -1,4 +1,4 @@
-/* options: checks a script's table of options; see options.h. */
+/* options: takes over and checks a script's table of options; see options.h. */
 #include "options.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "schema.h"
 
 #define NAME_MAX_COMPARED 32
+#define USUAL_MEMBERS 8 /* room for them is made at once */
 
 /* The number of single-letter changes, swaps included, between two short names. */
 static size_t distance(const char *a, const char *b) {
@@ -158,20 +159,16 @@ static int option_element(lua_State *L, const struct tr_field *field, struct tr_
 
 static int option_strings(lua_State *L, const struct tr_field *field, struct tr_error *error) {
   int index = lua_gettop(L);
+  size_t length;
   if (!lua_istable(L, index)) {
     tr_error_set(error, TR_INVALID_REQUEST, "array of strings expected, got %s",
                  tr_schema_type_name(L, index));
     return refuse(error, field->name);
   }
-  size_t length = tr_raw_length(L, index), members = 0;
-  lua_pushnil(L);
-  while (lua_next(L, index)) {
-    lua_pop(L, 1);
-    members++;
-  }
-  if (members != length || (double)length > field->max) {
+  int is_array = tr_options_take_array(L, index, (size_t)field->max, &length) == 0;
+  if (!is_array || (double)length > field->max) {
     tr_error_set(error, TR_INVALID_REQUEST, "array of at most %.14g strings expected%s", field->max,
-                 members != length ? ", got a table with other keys or gaps" : "");
+                 is_array ? "" : ", got a table with other keys or gaps");
     return refuse(error, field->name);
   }
   for (size_t i = 1; i <= length; i++) {
@@ -186,6 +183,7 @@ static int option_strings(lua_State *L, const struct tr_field *field, struct tr_
   return 0;
 }
 
+/* The value at the top of the stack; a copy takes an array's place. */
 static int option_value(lua_State *L, const struct tr_field *field, struct tr_error *error) {
   switch (field->type) {
   case TR_TYPE_STRING:
@@ -213,8 +211,72 @@ static int option_value(lua_State *L, const struct tr_field *field, struct tr_er
   return refuse(error, field->name);
 }
 
-int tr_options_check(lua_State *L, int index, enum tr_object which, struct tr_error *error) {
-  int top = lua_gettop(L);
+/* ---- taking: a copy is made before the script's table is looked at, and then filled without a
+** step of the collector, which lua_next, lua_rawset and lua_rawseti do not take: so no finalizer
+** changes the table half-way ---- */
+
+int tr_options_take_array(lua_State *L, int index, size_t most, size_t *length) {
+  size_t members = 0;
+  lua_newtable(L);
+  *length = tr_raw_length(L, index);
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    members++;
+  }
+  if (members != *length) return -1;
+  for (size_t i = 1; i <= *length && *length <= most; i++) {
+    lua_rawgeti(L, index, (int)i);
+    lua_rawseti(L, -2, (int)i);
+  }
+  lua_replace(L, index);
+  return 0;
+}
+
+static const struct tr_field *find_field(lua_State *L, int name,
+                                         const struct tr_object_fields *object) {
+  size_t length, hint = 0;
+  if (lua_type(L, name) != LUA_TSTRING) return NULL;
+  const char *text = lua_tolstring(L, name, &length);
+  return tr_contract_find(object, text, length, &hint);
+}
+
+/* Of what is no option one member is copied, by which the table is refused. */
+static void take_members(lua_State *L, int index, const struct tr_object_fields *object) {
+  int has_stranger = 0;
+  lua_createtable(L, 0, USUAL_MEMBERS);
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    if (!find_field(L, -2, object) && has_stranger++) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_replace(L, index);
+}
+
+/* The member whose name and value are at the top of the stack. */
+static int check_member(lua_State *L, int table, const struct tr_object_fields *object,
+                        struct tr_error *error) {
+  if (lua_type(L, -2) != LUA_TSTRING) {
+    tr_error_set(error, TR_INVALID_REQUEST, "names expected, got a key of type %s",
+                 luaL_typename(L, -2));
+    return refuse(error, "opts");
+  }
+  const struct tr_field *field = find_field(L, -2, object);
+  if (!field) return unknown_option(lua_tostring(L, -2), object, error);
+  if (option_value(L, field, error) != 0) return -1;
+  if (!lua_istable(L, -1)) return 0;
+  lua_pushvalue(L, -2);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, table);
+  return 0;
+}
+
+int tr_options_take(lua_State *L, int index, enum tr_object which, struct tr_error *error) {
   const struct tr_object_fields *object = &tr_contract[which];
   index = tr_abs_index(L, index);
   tr_error_clear(error);
@@ -224,21 +286,13 @@ int tr_options_check(lua_State *L, int index, enum tr_object which, struct tr_er
                  tr_schema_type_name(L, index));
     return refuse(error, "opts");
   }
-  int status = 0;
   luaL_checkstack(L, 8, "too many values");
+  take_members(L, index, object);
+  int top = lua_gettop(L), status = 0;
   lua_pushnil(L);
   while (status == 0 && lua_next(L, index)) {
-    if (lua_type(L, -2) != LUA_TSTRING) {
-      tr_error_set(error, TR_INVALID_REQUEST, "names expected, got a key of type %s",
-                   luaL_typename(L, -2));
-      status = refuse(error, "opts");
-      break;
-    }
-    size_t length, hint = 0;
-    const char *name = lua_tolstring(L, -2, &length);
-    const struct tr_field *field = tr_contract_find(object, name, length, &hint);
-    status = field ? option_value(L, field, error) : unknown_option(name, object, error);
-    if (status == 0) lua_settop(L, top + 1);
+    status = check_member(L, index, object, error);
+    if (status == 0) lua_pop(L, 1);
   }
   lua_settop(L, top);
   return status;

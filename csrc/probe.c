@@ -190,7 +190,7 @@ int tr_probe_start(lua_State *L, int in_thread) {
   struct probe *probe = tr_job_self(job);
   luaL_checkstack(L, 20, "too many values");
   tr_error_clear(&error);
-  if (tr_options_check(L, OPTS, TR_OBJECT_probe_options, &error) != 0 ||
+  if (tr_options_take(L, OPTS, TR_OBJECT_probe_options, &error) != 0 ||
       read_protocol(L, &probe->plan.trace, &error) != 0 || tr_targets_read(L, TARGETS, &error) != 0)
     return tr_job_fail(L, job, &error);
   int asked = lua_gettop(L);

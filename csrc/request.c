@@ -354,7 +354,7 @@ static void redact(lua_State *L, struct tr_error *error) {
 static int read_all(lua_State *L, struct tr_request *request, struct tr_error *error) {
   tr_error_clear(error);
   luaL_checkstack(L, 20, "too many values");
-  if (tr_options_check(L, OPTS, TR_OBJECT_options, error) != 0) return -1;
+  if (tr_options_take(L, OPTS, TR_OBJECT_options, error) != 0) return -1;
   const char *account = read_account(L, error);
   if (!account || tr_targets_read(L, TARGETS, error) != 0) return -1;
   int asked = lua_gettop(L);

@@ -21,7 +21,7 @@ int tr_vet_options(lua_State *L) {
   const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
   for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
     if (strcmp(tr_contract[passed[i]].name, name) != 0) continue;
-    if (tr_options_check(L, 2, passed[i], &error) != 0) return refuse(L, &error);
+    if (tr_options_take(L, 2, passed[i], &error) != 0) return refuse(L, &error);
     lua_pushboolean(L, 1);
     return 1;
   }
