@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "options.h"
 #include "target.h"
 
 static int refuse(struct tr_error *error, const char *message) {
@@ -12,9 +13,9 @@ static int refuse(struct tr_error *error, const char *message) {
   return -1;
 }
 
-/* The target at the top of the stack; popped. Added to the array at `asked` unless the set at
-** `seen` has it. */
-static int add_target(lua_State *L, int asked, int seen, size_t place, struct tr_error *error) {
+/* Whether the target at the top of the stack, passed in that place of an array or in none (0), is
+** new to the set at `seen`, which has it then; -1 with *error set. */
+static int check_target(lua_State *L, int seen, size_t place, struct tr_error *error) {
   char path[32] = "targets", canonical[TR_TARGET_MAX + 1], hint[2 * TR_TARGET_MAX];
   if (place) snprintf(path, sizeof path, "targets[%lu]", (unsigned long)place);
   if (lua_type(L, -1) != LUA_TSTRING) {
@@ -40,48 +41,52 @@ static int add_target(lua_State *L, int asked, int seen, size_t place, struct tr
   lua_pop(L, 1);
   lua_pushboolean(L, 1);
   lua_rawset(L, seen);
-  if (is_new)
-    tr_append(L, asked);
-  else
-    lua_pop(L, 1);
-  return 0;
+  return is_new;
 }
 
-/* Whether a table is an array of that length and nothing else, which would be left out unseen. */
-static int is_array(lua_State *L, int table, size_t length) {
-  size_t members = 0;
-  lua_pushnil(L);
-  while (lua_next(L, table)) {
-    lua_pop(L, 1);
-    members++;
-  }
-  return members == length;
-}
-
-int tr_targets_read(lua_State *L, int index, struct tr_error *error) {
-  lua_newtable(L);
+/* Pushes an array of what was passed, unchecked, which is the script's no more. */
+static int take(lua_State *L, int index, size_t *length, struct tr_error *error) {
+  lua_pushvalue(L, index);
   int asked = lua_gettop(L);
-  lua_newtable(L);
-  int seen = asked + 1;
-  if (lua_type(L, index) == LUA_TSTRING) {
-    lua_pushvalue(L, index);
-    if (add_target(L, asked, seen, 0, error) != 0) return -1;
-  } else if (lua_istable(L, index)) {
-    size_t length = tr_raw_length(L, index);
-    if (!is_array(L, index, length))
+  if (lua_istable(L, asked)) {
+    if (tr_options_take_array(L, asked, TR_TARGETS_MAX, length) != 0)
       return refuse(error, "array of strings expected, got a table with other keys or gaps");
-    if (length == 0) return refuse(error, "at least one target expected, got none");
-    if (length > TR_TARGETS_MAX)
+    if (*length == 0) return refuse(error, "at least one target expected, got none");
+    if (*length > TR_TARGETS_MAX)
       return refuse(error, "more than 100000 targets; make several calls");
-    for (size_t i = 1; i <= length; i++) {
-      lua_rawgeti(L, index, (int)i);
-      if (add_target(L, asked, seen, i, error) != 0) return -1;
-    }
-  } else {
+    return 0;
+  }
+  if (lua_type(L, asked) != LUA_TSTRING) {
     tr_error_set(error, TR_INVALID_REQUEST, "string or array of strings expected, got %s",
                  lua_isnone(L, index) ? "nothing" : luaL_typename(L, index));
     snprintf(error->path, sizeof error->path, "targets");
     return -1;
+  }
+  *length = 1;
+  lua_newtable(L);
+  lua_insert(L, asked);
+  lua_rawseti(L, asked, 1);
+  return 0;
+}
+
+int tr_targets_read(lua_State *L, int index, struct tr_error *error) {
+  size_t length, kept = 0;
+  int is_list = lua_istable(L, index);
+  if (take(L, index, &length, error) != 0) return -1;
+  int asked = lua_gettop(L), seen = asked + 1;
+  lua_newtable(L);
+  for (size_t i = 1; i <= length; i++) {
+    lua_rawgeti(L, asked, (int)i);
+    int is_new = check_target(L, seen, is_list ? i : 0, error);
+    if (is_new < 0) return -1;
+    if (is_new)
+      lua_rawseti(L, asked, (int)++kept);
+    else
+      lua_pop(L, 1);
+  }
+  for (; length > kept; length--) {
+    lua_pushnil(L);
+    lua_rawseti(L, asked, (int)length);
   }
   lua_settop(L, asked);
   return 0;
