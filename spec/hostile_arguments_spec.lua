@@ -289,6 +289,32 @@ describe("what would send refuses, and sends nothing, for", function()
     refuses("a million networks", "allow", traceroute.probe, "a.example", { allow = many })
   end)
 
+  it("any size of a table, of which nothing is kept", function()
+    local named = {}
+    for i = 1, 1e5 do
+      named["name" .. i] = i
+    end
+    local million = hostile.million "a"
+    for label, options_or_targets in pairs {
+      names = named, places = million, colos = { colos = million }, ["named colos"] = { colos = named },
+    } do
+      for _, f in ipairs {
+        function() return core.vet_options("options", options_or_targets) end,
+        function() return core.vet_targets(options_or_targets.colos or options_or_targets) end,
+      } do
+        collectgarbage()
+        collectgarbage("stop")
+        local before = collectgarbage("count")
+        local fine, err = f()
+        local kilobytes = collectgarbage("count") - before
+        collectgarbage("restart")
+        assert.is_nil(fine)
+        is_error(err, label)
+        assert.is_true(kilobytes < 16, label)
+      end
+    end
+  end)
+
   it("any name of a colo, any URL and any proxy", function()
     for _, case in ipairs(hostile.values) do
       if type(case.value) == "string" and case.value ~= "5" then

@@ -89,7 +89,10 @@ describe("a credential", function()
   end
 
   it("shows in nothing of two hundred calls that fail, nor in what they print", function()
-    local calls = {}
+    local calls, many_unknown = {}, {}
+    for i = 1, 1000 do
+      many_unknown[SECRET .. i] = i
+    end
     for _, as in ipairs { "token", "key" } do
       for i, case in ipairs(urls()) do
         calls[#calls + 1] = {
@@ -104,6 +107,7 @@ describe("a credential", function()
         newline = { after = "\n" }, header = { after = "\r\nX-Evil: 1" }, long = { after = ("x"):rep(5000) },
         account = { account = "a/" .. SECRET }, target = { targets = { SECRET .. " " .. SECRET } },
         proxy = { opts = { proxy = "gopher://" .. SECRET } }, unknown = { opts = { [SECRET] = 1 } },
+        ["many unknown"] = { opts = many_unknown },
         colo = { opts = { colos = { SECRET .. "/" } } }, ["no proxy"] = { opts = {
           base_url = stand_in:url(),
           proxy = "http://" .. SECRET .. ":" .. SECRET .. "@127.0.0.1:" .. server.free_port(),
