@@ -53,6 +53,7 @@ static int is_usable(lua_State *L, int status) {
   return status == 0;
 }
 
+/* NULL when it is empty, too. Not to be kept while Lua allocates: a finalizer may set it anew. */
 static const char *from_environment(const char *name) {
   const char *text = getenv(name);
   return text && *text ? text : NULL;
@@ -66,25 +67,26 @@ static int has_control(const char *text) {
 
 /* ---- account ---- */
 
+/* The account is in its stack place then. */
 static const char *read_account(lua_State *L, struct tr_error *error) {
-  const char *account, *from = "account"; /* whom to name in a message */
+  const char *from = "account"; /* whom to name in a message */
   if (lua_isnoneornil(L, ACCOUNT)) {
-    account = from_environment("CLOUDFLARE_ACCOUNT_ID");
-    if (account) {
-      from = "CLOUDFLARE_ACCOUNT_ID";
-    } else {
+    const char *text = from_environment(from = "CLOUDFLARE_ACCOUNT_ID");
+    if (!text) {
       refuse(error, TR_INVALID_REQUEST, "account",
              "missing; pass it, or set CLOUDFLARE_ACCOUNT_ID");
       return NULL;
     }
-  } else if (lua_type(L, ACCOUNT) == LUA_TSTRING) {
-    account = lua_tostring(L, ACCOUNT);
-    if (strlen(account) != tr_raw_length(L, ACCOUNT)) account = "\n";
-  } else {
+    lua_pushstring(L, text);
+    lua_replace(L, ACCOUNT);
+  }
+  if (lua_type(L, ACCOUNT) != LUA_TSTRING) {
     tr_error_set(error, TR_INVALID_REQUEST, "string expected, got %s", luaL_typename(L, ACCOUNT));
     snprintf(error->path, sizeof error->path, "account");
     return NULL;
   }
+  const char *account = lua_tostring(L, ACCOUNT);
+  if (strlen(account) != tr_raw_length(L, ACCOUNT)) account = "\n";
   size_t length = strlen(account);
   for (size_t i = 0; i < length; i++) {
     char c = account[i];
@@ -269,12 +271,12 @@ static int read_credentials(lua_State *L, struct tr_request *request, struct tr_
 
 static int read_url(lua_State *L, const char *account, struct tr_endpoint *endpoint,
                     struct tr_error *error) {
+  endpoint->insecure = tr_options_flag(L, OPTS, "insecure", 0);
   const char *base = tr_options_text(L, OPTS, "base_url"), *from = "base_url";
   if (!base) base = from_environment(from = "CLOUDFLARE_BASE_URL");
   if (!base) base = BASE_URL;
   if (has_control(base))
     return refuse(error, TR_INVALID_REQUEST, from, "holds a control character");
-  endpoint->insecure = tr_options_flag(L, OPTS, "insecure", 0);
   if (!is_usable(L, tr_url_check(base, endpoint->insecure, error))) {
     snprintf(error->path, sizeof error->path, "%s", from);
     return -1;

@@ -14,10 +14,10 @@ struct tr_request {    /* zeroed before */
   int is_preview; /* set by the caller: nothing will be sent, so no credentials are needed */
 };
 
-/* Reads account, targets and opts at stack places 1, 2 and 3 (nil where absent). On success
-** pushes two values, the array of targets without repeats (request i has those from i * 10 + 1
-** on) and on_progress or nil, and returns 0; else -1 with *error set. Raises only for lack of
-** memory. */
+/* Reads account, targets and opts at stack places 1, 2 and 3 (nil where absent), where copies may
+** come to stand. On success pushes two values, the array of targets without repeats (request i has
+** those from i * 10 + 1 on) and on_progress or nil, and returns 0; else -1 with *error set. Raises
+** only for lack of memory. */
 int tr_request_read(lua_State *L, struct tr_request *request, struct tr_error *error);
 
 #endif
