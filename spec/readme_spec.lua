@@ -94,7 +94,7 @@ describe("the README", function()
       local create, asked = traceroute.create, nil
       local first = node("198.51.100.1", { asn = "AS64500", count = 10 })
       local down = sample.path({ colo = "sin02", ip = "203.0.113.9" }, { { 10, 0, first }, { 10, 10 } })
-      local short = sample.path({ colo = "fra01", ip = "203.0.113.9" }, { { 10, 0, first } })
+      local short = sample.cut(sample.path({ colo = "fra01", ip = "203.0.113.9" }, { { 10, 0, first } }))
       traceroute.create = function(...)
         asked = { ... }
         return sample.result("www.example.com", lossy[1].colos[1], down, short)

@@ -222,8 +222,8 @@ describe("report.table", function()
 
   it("says why a path ends before the target", function()
     local router = node "192.0.2.1"
-    assert.equal("cut off after hop 2, before the target: raise max_ttl",
-      told(sample.path({ ip = "203.0.113.1" }, { { 3, 3 }, { 3, 0, router } })))
+    assert.equal("cut off after hop 15, before the target: raise max_ttl",
+      told(sample.cut(sample.path({ ip = "203.0.113.1" }, { { 3, 3 }, { 3, 0, router } }))))
     assert.equal("nothing was sent", told(sample.path({ ip = "203.0.113.1" }, { { 0, 0 } })))
     local refusing = node("192.0.2.2", { labels = { "no-route" } })
     assert.equal("not reached, last answer from hop 2|hop 2 said: no route to the target, or refused",
@@ -436,7 +436,7 @@ describe("report.prometheus", function()
   end)
 
   it("says nothing of a target that cannot be told of: the path was cut off, or nothing was measured", function()
-    local cut = sample.path({ ip = "203.0.113.1" }, { { 3, 0, node "192.0.2.1" } })
+    local cut = sample.cut(sample.path({ ip = "203.0.113.1" }, { { 3, 0, node "192.0.2.1" } }))
     local failed = sample.path({ ip = "203.0.113.1", error = "Could not gather traceroute data: Code 2" }, {})
     for _, colo in ipairs { cut, failed } do
       local drawn = report.prometheus(sample.result("x", colo))

@@ -195,8 +195,14 @@ describe("analysis.loss_begins", function()
       from_asn = "AS1", evidence = "hop 2 said that there is no route to the target, or refused" }, begin)
   end)
 
+  it("is where the path ends, if the hops behind it are left out", function()
+    local begin = analysis.loss_begins(sample.losses({ { 10, 0 }, { 10, 0 } }, UNREACHED))
+    assert.same({ "unreached", 2, 1, "the last answer came from hop 2, none from the target" },
+      { begin.verdict, begin.ttl, begin.from_ttl, begin.evidence })
+  end)
+
   it("is nil where nothing can be told of the target", function()
-    assert.is_nil(analysis.loss_begins(sample.losses({ { 10, 0 }, { 10, 0 } }, UNREACHED)))
+    assert.is_nil(analysis.loss_begins(sample.cut(sample.losses({ { 10, 0 }, { 10, 0 } }, UNREACHED))))
     local error = "Could not gather traceroute data: Code 1"
     assert.is_nil(analysis.loss_begins(sample.path({ error = error }, { { 3, 3 } })))
   end)

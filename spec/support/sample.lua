@@ -43,6 +43,15 @@ function sample.path(f, list)
   }
 end
 
+---The same path at the end of a longer one: its last hop is the 15th, behind which nothing is asked by default.
+function sample.cut(path)
+  local missing = 15 - #path.hops
+  for _, hop in ipairs(path.hops) do
+    hop.packets_ttl = hop.packets_ttl + missing
+  end
+  return path
+end
+
 ---A path of one answering hop per {sent, lost} pair: 10.0.0.1, 10.0.0.2, … to the target 10.0.0.n.
 ---A pair {sent, sent} is a silent hop.
 function sample.losses(list, f)

@@ -289,7 +289,7 @@ local function ends(read)
   if loss.at_target(read) ~= 100 or read.reached then
     return nil
   end
-  local index = (read.last or 0) + 1
+  local index = math.min((read.last or 0) + 1, #read.hops)
   local evidence = "nothing answered"
   for h = #read.hops, read.last or 1, -1 do
     if read.hops[h].refused then
@@ -302,8 +302,8 @@ local function ends(read)
   for h = 1, index - 1 do
     before = #read.hops[h].nodes > 0 and read.hops[h] or before
   end
-  if before and not hop.refused then
-    evidence = ("the last answer came from hop %d, none from the target"):format(before.ttl)
+  if read.last and not hop.refused then
+    evidence = ("the last answer came from hop %d, none from the target"):format(read.hops[read.last].ttl)
   end
   return hop, before, "unreached", evidence
 end

@@ -9,6 +9,10 @@ local invalid = require "traceroute.invalid"
 
 local path = {}
 
+-- What calls ask for unless told otherwise. A path that ends before it, at a hop that answers, is not one that was cut
+-- off: who leaves silent hops out of the end must not make a target that is down look like one that was not asked.
+local MAX_TTL = 15
+
 ---@class traceroute.PathNode: traceroute.Rtt
 ---@field ip string
 ---@field key string equal for two spellings of one address
@@ -33,7 +37,7 @@ local path = {}
 ---@field last integer? index of the last hop that answered
 ---@field measured boolean packets were sent, and the colo did not fail before any answer
 ---@field reached boolean? nil when it cannot be told
----@field cut_off boolean? the last hop listed answers and is not the target: max_ttl was too low
+---@field cut_off boolean? the last hop listed, the 15th or later, answers and is not the target: max_ttl was too low
 ---@field target_index integer? index of the hop where the target gave the most answers, the first of equals
 ---@field target_key string?
 ---@field target_rtt_ms number? mean, from the summary, failing that from the target's hop
@@ -174,7 +178,7 @@ local function find_target(read, summary, target)
     return
   end
   local final = read.hops[#read.hops]
-  if read.last == #read.hops and not final.refused then
+  if read.last == #read.hops and not final.refused and (final.ttl >= MAX_TTL or summary.mean_rtt_ms) then
     -- Beyond it nothing was asked, unless the summary knows of answers that no hop shows.
     read.cut_off = not read.error and not summary.mean_rtt_ms or nil
   else
