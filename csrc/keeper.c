@@ -20,7 +20,7 @@ struct tr_reactor *tr_keeper_share(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, KEPT);
   struct kept *kept = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (kept->is_over) return tr_reactor_new();
+  if (!kept || kept->is_over) return tr_reactor_new();
   if (!kept->reactor || !tr_reactor_is_ours(kept->reactor)) kept->reactor = tr_reactor_new();
   if (kept->reactor) tr_reactor_share(kept->reactor);
   return kept->reactor;
