@@ -70,9 +70,11 @@ static void take_pieces(lua_State *L, struct tr_intake *in, int state, double se
   lua_pushlightuserdata(L, &taking);
   tr_interrupt_hold(L, &aside);
   taking.collector = tr_collector_hold(L, tr_outbox_received(&in->source->outbox));
+  in->is_torn = 1;
   int status = lua_pcall(L, 2, 0, 0);
   tr_interrupt_release(L, &aside);
   if (status != 0) lua_error(L);
+  in->is_torn = 0;
 }
 
 /* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */

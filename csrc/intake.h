@@ -33,6 +33,7 @@ struct tr_intake {
   struct tr_piece *piece;   /* being taken in: freed by the cleanup should that raise */
   pid_t pid;                /* whose the source is */
   int in_callback;
+  int is_torn; /* what came is half taken in or half handed out: nothing more can come of it */
   char complaint[TR_MESSAGE_MAX]; /* what on_progress raised; "" nothing */
   const char *cancel_wanted; /* why the end of a run is to cancel the source; NULL: it is not */
 };

@@ -128,11 +128,11 @@ struct work {
   struct tr_job *job;
   double seconds;             /* that a step may take */
   enum tr_outbox_state state; /* after a step */
-  int is_torn;                /* it has begun, and is not through */
 };
 
 /* Runs the body unless the job is over, and raises what that raised, with the collector released.
-** What raises in mid-work (memory, an interrupt) leaves pieces half taken in: such a job is over.
+** What raises while pieces are taken in (memory, an interrupt) leaves them half taken in: such a job is
+** over. One that on_progress was interrupted in can still be cancelled, and has what came.
 ** What comes before the call may raise too, and run a finalizer that ends the job. */
 static void run_protected(lua_State *L, lua_CFunction body, struct work *work) {
   struct tr_job *job = work->job;
@@ -143,7 +143,7 @@ static void run_protected(lua_State *L, lua_CFunction body, struct work *work) {
   job->is_stepping = 1;
   int status = lua_pcall(L, 2, 0, 0);
   job->is_stepping = 0;
-  if (work->is_torn) release(job);
+  if (job->intake.is_torn) release(job);
   tr_collector_release(L);
   if (status != 0) lua_error(L);
 }
@@ -165,12 +165,12 @@ static struct work *open_work(lua_State *L) {
   tr_get_uservalue(L, 1);
   lua_rawgeti(L, TABLE, STATE);
   lua_rawgeti(L, TABLE, ON_PROGRESS);
-  work->is_torn = 1;
   return work;
 }
 
 static void finish(lua_State *L, struct tr_job *job) {
   int result = lua_gettop(L) + 1;
+  job->intake.is_torn = 1;
   tr_intake_finish(L, &job->intake, AT_STATE);
   if (lua_istable(L, result)) {
     luaL_getmetatable(L, RESULT_METATABLE);
@@ -183,7 +183,14 @@ static void finish(lua_State *L, struct tr_job *job) {
   lua_rawseti(L, TABLE, STATE);
   release(job);
   job->is_finished = 1;
+  job->intake.is_torn = 0;
   set_metatable(L, job);
+}
+
+/* Pieces were lost. */
+static void run_short(lua_State *L, struct tr_job *job) {
+  job->intake.is_torn = 1;
+  tr_raise_out_of_memory(L);
 }
 
 /* One look at the world: moves transfers on, takes pieces in, and finishes the job when that was
@@ -197,7 +204,7 @@ static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, double wai
     tr_outbox_wait(outbox, wait);
   tr_intake_run(L, &job->intake, AT_STATE, AT_ON_PROGRESS);
   if (why_lost(job)) return TR_OUTBOX_EMPTY;
-  if (tr_outbox_is_short(outbox)) tr_raise_out_of_memory(L);
+  if (tr_outbox_is_short(outbox)) run_short(L, job);
   enum tr_outbox_state state = tr_outbox_look(outbox);
   if (state == TR_OUTBOX_DONE) finish(L, job);
   return state;
@@ -215,7 +222,6 @@ static int l_advance(lua_State *L) {
     left = end - tr_clock();
     if (interrupted || left <= 0 || why_lost(job)) break;
   }
-  work->is_torn = 0;
   return 0;
 }
 
@@ -229,10 +235,9 @@ static int l_end(lua_State *L) {
     tr_intake_drain(L, &job->intake, AT_STATE);
   } while (!why_lost(job) && tr_outbox_look(outbox) != TR_OUTBOX_DONE);
   if (!why_lost(job)) {
-    if (tr_outbox_is_short(outbox)) tr_raise_out_of_memory(L);
+    if (tr_outbox_is_short(outbox)) run_short(L, job);
     finish(L, job);
   }
-  work->is_torn = 0;
   return 0;
 }
 
@@ -255,7 +260,7 @@ static int l_step(lua_State *L) {
                         job->intake.in_callback ? "step was called from within on_progress"
                                                 : "step was called from within a step");
   if (why_lost(job)) return push_failure(L, TR_CANCELLED, "", why_lost(job));
-  struct work work = {job, seconds, TR_OUTBOX_DONE, 0};
+  struct work work = {job, seconds, TR_OUTBOX_DONE};
   run_protected(L, l_advance, &work);
   if (why_lost(job)) return push_failure(L, TR_CANCELLED, "", why_lost(job));
   if (!job->is_finished && !job->intake.source)
@@ -367,7 +372,7 @@ static int l_cancel(lua_State *L) {
   struct tr_job *job = to_job(L);
   if (!job) return 2;
   if (defer_cancel(job) || !job->intake.source || why_lost(job)) return 0;
-  struct work work = {job, 0, TR_OUTBOX_DONE, 0};
+  struct work work = {job, 0, TR_OUTBOX_DONE};
   run_protected(L, l_end, &work);
   return 0;
 }

@@ -114,7 +114,8 @@ static int read_family(lua_State *L) {
 }
 
 /* Twice what it takes at worst: every probe goes out at `rate`, the last hops all stay silent, and so
-** do the name servers. */
+** do the name servers that are asked for the names of hops. Where the targets' own names are not found,
+** there is nothing to trace. */
 static double default_timeout(const struct tr_survey_plan *plan) {
   const struct tr_trace_options *trace = &plan->trace;
   double probes = (double)plan->count * trace->max_ttl * trace->packets_per_ttl;

@@ -86,8 +86,11 @@ static void take_short_slices(void) {
 static void *run(void *arg) {
   struct tr_thread *thread = arg;
   take_short_slices();
-  while (!tr_thread_is_over(thread))
+  while (!tr_thread_is_over(thread)) {
     (void)tr_reactor_run(thread->reactor, INFINITY);
+    tr_thread_catch_up(
+        thread); /* should the wake be closed by the program: a run ends then by itself */
+  }
   return NULL;
 }
 

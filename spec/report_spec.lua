@@ -222,7 +222,7 @@ describe("report.table", function()
 
   it("says why a path ends before the target", function()
     local router = node "192.0.2.1"
-    assert.equal("cut off after hop 15, before the target: raise max_ttl",
+    assert.equal("cut off after hop 15, before the target: max_ttl may be too low",
       told(sample.cut(sample.path({ ip = "203.0.113.1" }, { { 3, 3 }, { 3, 0, router } }))))
     assert.equal("nothing was sent", told(sample.path({ ip = "203.0.113.1" }, { { 0, 0 } })))
     local refusing = node("192.0.2.2", { labels = { "no-route" } })

@@ -197,8 +197,9 @@ describe("analysis.loss_begins", function()
 
   it("is where the path ends, if the hops behind it are left out", function()
     local begin = analysis.loss_begins(sample.losses({ { 10, 0 }, { 10, 0 } }, UNREACHED))
-    assert.same({ "unreached", 2, 1, "the last answer came from hop 2, none from the target" },
+    assert.same({ "unreached", 3, 2, "the last answer came from hop 2, none from the target" },
       { begin.verdict, begin.ttl, begin.from_ttl, begin.evidence })
+    assert.is_nil(begin.asn)
   end)
 
   it("is nil where nothing can be told of the target", function()

@@ -57,6 +57,8 @@ describe("conditions", function()
     assert.same({ "error: a.example from den01: Could not gather traceroute data: Code 1" }, met("error", result))
     assert.same({ "unreached: a.example: no path was measured" }, met("unreached", failed()))
     assert.same({ "unreached: a.example: no path was measured" }, met("unreached", sample.result("a.example")))
+    assert.same({ "unreached: a: no path was measured", "unreached: ?: no path was measured" },
+      met("unreached", { { target = "a", colos = {} }, 7 }))
   end)
 
   it("hold when a path changed, came or went", function()

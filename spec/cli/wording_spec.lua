@@ -45,6 +45,11 @@ describe("what is said of a failed call", function()
     assert.matches("\nerror 20: no message\nand 5 more errors$", said { kind = "api", message = "x", errors = many })
   end)
 
+  it("names options as they are written here, also in the words about a connection", function()
+    assert.equal("connection: no; check --base-url, --proxy and the network", said { kind = "connection",
+      message = "no; check base_url, proxy and the network" })
+  end)
+
   it("names the targets that lack something, unless it is all", function()
     assert.equal("timeout: late\nnot all arrived of 1 of 2 targets: b?", said({ kind = "timeout", message = "late",
       targets = { "b\27" } }, { "a", "b\27" }))

@@ -20,11 +20,11 @@ return function()
   local job = assert(core.start_in_thread("account", "192.0.2.1", opts))
   job:send()
   kept[#kept + 1] = finalized(function()
-    local done, err = job:step(1)
-    job:cancel()
-    local _, why = traceroute.wait(job)
-    if done ~= nil or err.kind ~= "cancelled" or why.kind ~= "cancelled" then
-      print(done, err, why)
-    end
+    print(pcall(function()
+      local done, err = job:step(1)
+      job:cancel()
+      local _, why = traceroute.wait(job)
+      return tostring(done), err.kind, why.kind
+    end))
   end)
 end

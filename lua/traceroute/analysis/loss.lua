@@ -289,7 +289,7 @@ local function ends(read)
   if loss.at_target(read) ~= 100 or read.reached then
     return nil
   end
-  local index = math.min((read.last or 0) + 1, #read.hops)
+  local index = (read.last or 0) + 1
   local evidence = "nothing answered"
   for h = #read.hops, read.last or 1, -1 do
     if read.hops[h].refused then
@@ -297,7 +297,7 @@ local function ends(read)
       break
     end
   end
-  local hop = read.hops[index]
+  local hop = read.hops[index] or { ttl = read.hops[#read.hops].ttl + 1, nodes = {} } -- one that is left out
   local before
   for h = 1, index - 1 do
     before = #read.hops[h].nodes > 0 and read.hops[h] or before

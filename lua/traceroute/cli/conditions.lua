@@ -117,6 +117,7 @@ end
 local function unmeasured(found, condition, result)
   for _, target in ipairs(result) do
     local measured = false
+    target = fields.list(target)
     for _, colo in ipairs(fields.list(target.colos)) do
       measured = measured or type(colo) == "table" and fields.list(colo.hops)[1] ~= nil
     end

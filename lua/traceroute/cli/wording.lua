@@ -26,6 +26,7 @@ local ADVICE = {
   { " (retry_after)", "" },
   { "raise timeout or rate", "raise --timeout" }, { "raise timeout", "raise --timeout" },
   { "or concurrency", "or --concurrency" },
+  { ", proxy and the network", ", --proxy and the network" },
   { "check proxy", "check --proxy" }, { "and proxy", "and --proxy" },
   { ", or say insecure = true", "" },
 }

@@ -137,7 +137,7 @@ local function title_of(target, colo, read)
       .. (read.target_rtt_ms and ", " .. ms(read.target_rtt_ms) .. " ms" or "")
       .. (at.loss and ", " .. percent(at.loss) .. " loss" or "")
   elseif read.cut_off then
-    outcome = ("cut off after hop %d, before the target: raise max_ttl"):format(read.hops[read.last].ttl)
+    outcome = ("cut off after hop %d, before the target: max_ttl may be too low"):format(read.hops[read.last].ttl)
   elseif read.last then
     outcome = (read.reached == false and "not reached, " or "") .. "last answer from hop " .. read.hops[read.last].ttl
   else
