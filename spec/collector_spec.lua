@@ -80,6 +80,7 @@ describe("the garbage collector", function()
     if rawget(_G, "jit") or _VERSION == "Lua 5.1" then
       return
     end
+    call(1) -- pays for the large answers of others, as a call does first
     collectgarbage()
     local job = traceroute.start(stand_in.account, targets, {
       base_url = stand_in:url(("big/10/%d/15"):format(LARGEST)), ca_file = stand_in.ca_file, token = "secret",
