@@ -41,7 +41,7 @@ struct taking {
   double end; /* when to stop; below 0: when no piece is left */
 };
 
-/* In a child that a callback or a finalizer forked: what it inherited is left alone. */
+/* In a child that a callback forked, or a finalizer: what it inherited is left alone. */
 static int is_inherited(const struct tr_intake *in) {
   return in->pid != getpid();
 }
@@ -49,7 +49,7 @@ static int is_inherited(const struct tr_intake *in) {
 static int l_take_pieces(lua_State *L) {
   const struct taking *taking = lua_touserdata(L, 2);
   struct tr_intake *in = taking->in;
-  while (!is_inherited(in) && (in->piece = tr_source_next(in->source))) {
+  while ((in->piece = tr_source_next(in->source))) {
     in->reader->take(L, 1, in->self, in->piece);
     tr_piece_free(in->piece);
     in->piece = NULL;
