@@ -29,7 +29,6 @@ struct tr_job {
   struct tr_place place;
   struct tr_demand demand;
   struct tr_door *door; /* made by doorbell() */
-  pid_t pid;            /* of the process that started it */
   int was_sent;
   int lent_fd;     /* the reactor's, in the set below */
   int epoll, bell; /* made by fd(); the bell rings while pieces wait or all is done */
@@ -73,7 +72,7 @@ static struct tr_job *to_job(lua_State *L) {
 ** ends before the handlers of a process's exit that were there first. */
 static const char *why_lost(const struct tr_job *job) {
   if (!job->intake.source) return NULL;
-  if (job->pid != getpid()) return "the job belongs to the process that started it";
+  if (job->intake.pid != getpid()) return "the job belongs to the process that started it";
   int is_over = job->place.thread && tr_thread_is_over(job->place.thread);
   return is_over ? "the process is about to exit" : NULL;
 }
@@ -86,7 +85,7 @@ static void close_fd(int *fd) {
 /* Everything that is not Lua's; idempotent; the one end behind __gc, __close and a finished
 ** call. */
 static void release(struct tr_job *job) {
-  int is_ours = job->pid == getpid();
+  int is_ours = job->intake.pid == getpid();
   if (is_ours)
     tr_door_close(job->door);
   else
@@ -194,16 +193,18 @@ static void run_short(lua_State *L, struct tr_job *job) {
 }
 
 /* One look at the world: moves transfers on, takes pieces in, and finishes the job when that was
-** all. */
-static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, double wait,
-                                    int *interrupted) {
+** all. *ended: the step is over before its time. */
+static enum tr_outbox_state advance(lua_State *L, struct tr_job *job, double wait, int *ended) {
   struct tr_outbox *outbox = &job->intake.source->outbox;
   if (job->place.reactor)
-    *interrupted = tr_reactor_run(job->place.reactor, wait) == TR_RUN_INTERRUPTED;
+    *ended = tr_reactor_run(job->place.reactor, wait) == TR_RUN_INTERRUPTED;
   else if (wait > 0)
     tr_outbox_wait(outbox, wait);
   tr_intake_run(L, &job->intake, AT_STATE, AT_ON_PROGRESS);
-  if (why_lost(job)) return TR_OUTBOX_EMPTY;
+  if (why_lost(job)) {
+    *ended = 1;
+    return TR_OUTBOX_EMPTY;
+  }
   if (tr_outbox_is_short(outbox)) run_short(L, job);
   enum tr_outbox_state state = tr_outbox_look(outbox);
   if (state == TR_OUTBOX_DONE) finish(L, job);
@@ -215,12 +216,12 @@ static int l_advance(lua_State *L) {
   struct work *work = open_work(L);
   struct tr_job *job = work->job;
   double end = tr_clock() + work->seconds, left = work->seconds;
-  int interrupted = 0;
+  int ended = 0;
   work->state = tr_outbox_look(&job->intake.source->outbox);
   while (!job->is_finished) {
-    work->state = advance(L, job, work->state == TR_OUTBOX_EMPTY ? left : 0, &interrupted);
+    work->state = advance(L, job, work->state == TR_OUTBOX_EMPTY ? left : 0, &ended);
     left = end - tr_clock();
-    if (interrupted || left <= 0 || why_lost(job)) break;
+    if (ended || left <= 0) break;
   }
   return 0;
 }
@@ -391,7 +392,6 @@ struct tr_job *tr_job_new(lua_State *L, const struct tr_reader *reader, size_t s
   struct tr_job *job = tr_new_userdata(L, sizeof *job);
   memset(job, 0, sizeof *job);
   job->epoll = job->bell = job->lent_fd = -1;
-  job->pid = getpid();
   luaL_getmetatable(L, METATABLE);
   lua_setmetatable(L, -2);
   lua_createtable(L, INFO, 0);

@@ -19,7 +19,6 @@
 #define BASE_URL "https://api.cloudflare.com/client/v4"
 #define ACCOUNT_MAX 32
 #define COLO_NAME_MAX 64
-#define BODY_MAX (1024 * 1024)
 
 #define MAX_TTL 15 /* the service's defaults, for the default timeout */
 #define PACKETS_PER_TTL 3

@@ -88,8 +88,7 @@ static void *run(void *arg) {
   take_short_slices();
   while (!tr_thread_is_over(thread)) {
     (void)tr_reactor_run(thread->reactor, INFINITY);
-    tr_thread_catch_up(
-        thread); /* should the wake be closed by the program: a run ends then by itself */
+    tr_thread_catch_up(thread); /* where the program closed the wake, runs end by themselves */
   }
   return NULL;
 }

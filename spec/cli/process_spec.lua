@@ -143,11 +143,15 @@ describe("cf-traceroute's process", function()
 
   it("saves and judges before its reader goes away", function()
     local words = "--read " .. PUBLISHED .. " --format json --fail-if 'rtt>0.01' --save " .. last
-    for _, gone in ipairs { "| true", ">/dev/full", ">&-" } do
+    local gate = host.quote(directory .. "/gate")
+    assert.equal("", (host.run("mkfifo " .. gate .. " 2>&1")))
+    local left = { "read -r _ <" .. gate .. "; ", ("| { exec <&-; : >%s; }"):format(gate) }
+    for _, way in ipairs { left, { "", ">/dev/full" }, { "", ">&-" } } do
+      local gone = way[2]
       os.remove(last)
-      local status = host.run(("{ sleep 0.2; env --default-signal=PIPE %s %s 2>%s/err; echo $? >%s/status; } %s; "
-        .. "cat %s/status"):format(MAIN, words, directory, directory, gone, directory))
-      assert.equal(gone:find("true") and "141\n" or "3\n", status, gone)
+      local status = host.run(("{ %senv --default-signal=PIPE %s %s 2>%s/err; echo $? >%s/status; } %s; cat %s/status")
+        :format(way[1], MAIN, words, directory, directory, gone, directory))
+      assert.equal(way == left and "141\n" or "3\n", status, gone)
       assert.equal(1, kept(last)["1.1.1.1"], gone)
       assert.matches("^cf%-traceroute: rtt>0.01: 1.1.1.1 from den01: 0.02 ms\n", host.read(directory .. "/err"))
     end
@@ -158,7 +162,9 @@ describe("cf-traceroute's process", function()
     assert.is_table(stand_in:await(function(list)
       return #list == 2 and list[1].ended and list[2].ended
     end))
-    host.pause(500 * host.patience())
+    repeat
+      host.pause(10)
+    until host.run("ps -o args= --ppid " .. pid):find("sleep", 1, true)
     return pid, finish
   end
 
