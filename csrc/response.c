@@ -302,10 +302,21 @@ static void push_error(lua_State *L, int env, const struct tr_error *error) {
   }
 }
 
-/* Decodes and checks the try's envelope; its place on the stack, or 0 and a reason. */
+static int may_be_json(const struct tr_buffer *text) {
+  const char *first = text->data + strspn(text->data, " \t\r\n");
+  return *first == '{' || *first == '[';
+}
+
+/* Decodes and checks the try's envelope; its place on the stack, or 0 and a reason. A page is no
+** envelope: it does not become a string of Lua's, which would outlive the call with whatever it
+** repeats. */
 static int take_envelope(lua_State *L, const struct tr_response *r, const struct tr_report *report,
                          struct tr_check *check, const char **why) {
   if (report->envelope.length == 0) return 0;
+  if (!may_be_json(&report->envelope)) {
+    *why = "an object expected";
+    return 0;
+  }
   if (decode(L, report->envelope.data, report->envelope.length, r->credential, "",
              check->dropped) != 0) {
     *why = lua_tostring(L, -1);

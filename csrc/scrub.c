@@ -2,8 +2,11 @@
 #include "scrub.h"
 
 #include <malloc.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "alloc.h"
 
@@ -19,9 +22,25 @@ char *tr_scrub_strdup(const char *text) {
   return strdup(text);
 }
 
+/* Gives the pages within the block back, which are zeros from then on, and clears what is around
+** them. */
+static void wipe_large(char *block, size_t size) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t before = (page - (uintptr_t)block % page) % page, pages = (size - before) / page * page;
+  if (madvise(block + before, pages, MADV_DONTNEED) != 0) {
+    tr_wipe(block, size);
+    return;
+  }
+  tr_wipe(block, before);
+  tr_wipe(block + before + pages, size - before - pages);
+}
+
 void tr_scrub_free(void *block) {
   size_t size = block ? malloc_usable_size(block) : 0;
-  if (size && size <= TR_SCRUB_MAX) tr_wipe(block, size);
+  if (size > TR_SCRUB_LARGE)
+    wipe_large(block, size);
+  else if (size)
+    tr_wipe(block, size);
   free(block);
 }
 

@@ -6,9 +6,9 @@
 
 #include <stddef.h>
 
-/* What is larger holds what a server sends, and most of it was never touched: to clear it costs
-** more than all the rest of a small call. */
-#define TR_SCRUB_MAX ((size_t)128 * 1024)
+/* What is larger holds what a server sends, and most of it was never touched: to clear it byte by
+** byte costs more than all the rest of a small call. */
+#define TR_SCRUB_LARGE ((size_t)128 * 1024)
 
 void *tr_scrub_malloc(size_t size);
 void *tr_scrub_calloc(size_t count, size_t size);
