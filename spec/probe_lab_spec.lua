@@ -19,7 +19,7 @@ if available then
   available, why = prober.available()
 end
 
-describe("a probe in the lab", function()
+describe("a probe in the lab #heavy", function()
   if not available then
     it("follows the true paths", function()
       pending(why)

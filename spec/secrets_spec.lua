@@ -316,7 +316,7 @@ describe("a credential", function()
     other:stop()
   end)
 
-  describe("is in no memory of the process that forgot it", function()
+  describe("is in no memory of the process that forgot it #heavy", function()
     -- What it is made of, and the part of it that is looked for: libc itself writes over what a freed block begins
     -- with. As long as the service's own are, and so long that no buffer has it as a whole by chance.
     local LENGTHS = {

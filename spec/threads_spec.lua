@@ -4,7 +4,7 @@ local built = require "spec.support.built"
 local host = require "spec.support.host"
 local server = require "spec.support.server"
 
-describe("a program of several threads", function()
+describe("a program of several threads #heavy", function()
   local silent, refusals
 
   setup(function()

@@ -77,7 +77,7 @@ local LIMITS = {
 }
 local BESIDE_TARGET = { [10] = 0.2, [11] = 0.2 }
 
-describe("analysis.loss over simulated paths", function()
+describe("analysis.loss over simulated paths #heavy", function()
   it("blames no router where the target loses nothing", function()
     for _, limits in ipairs { BESIDE_TARGET, unpack(LIMITS) } do
       for _, sent in ipairs { 3, 10, 30, 100 } do

@@ -34,7 +34,7 @@ local CONDITIONS = {
   "rtt>1e3", "path-changed", "loss>5,", "unreached>5", HUGE, ("loss>5,"):rep(1000) .. "x",
 }
 
-describe("cf-traceroute with a hostile command line", function()
+describe("cf-traceroute with a hostile command line #heavy", function()
   local stand_in
 
   setup(function()

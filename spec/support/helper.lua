@@ -1,5 +1,6 @@
 -- Runs before the specs: finds the modules of spec/support from any directory, makes the specs
--- independent of the user's environment, and ends what they share when the run ends.
+-- independent of the user's environment, and ends what they share when the run ends. The file $RUNNING_TEST, if given,
+-- names the test that runs, for when one never ends.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
 package.path = here .. "../../?.lua;" .. package.path
@@ -17,3 +18,11 @@ busted.subscribe({ "exit" }, function()
   server.finish()
   return nil, true
 end)
+
+local note = os.getenv "RUNNING_TEST"
+if note then
+  busted.subscribe({ "test", "start" }, function(test)
+    host.write(note, ("%s:%d: %s\n"):format(test.trace.short_src, test.trace.currentline, test.name))
+    return nil, true
+  end)
+end
