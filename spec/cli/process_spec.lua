@@ -162,7 +162,8 @@ describe("cf-traceroute's process", function()
     assert.is_table(stand_in:await(function(list)
       return #list == 2 and list[1].ended and list[2].ended
     end))
-    local deadline, sleeps = host.now() + AT_ONCE, nil
+    local deadline = host.now() + AT_ONCE
+    local sleeps
     repeat
       host.pause(10)
       -- neither ps nor pgrep runs with a sanitizer preloaded
