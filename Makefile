@@ -18,7 +18,7 @@ CFLAGS     ?= -O2 -g -gdwarf-4
 
 # Rooms (csrc/NAME.c) that know no Lua: the plain ones need nothing but libc and libm and are what
 # the unit tests link; the others need libcurl too. Only the CURL_ROOMS may include libcurl's headers.
-PLAIN_ROOMS  := alloc buffer slicer retry pace error target contract cache dns trace trace_flight \
+PLAIN_ROOMS  := alloc buffer grammar skim slicer retry pace error target contract cache dns trace trace_flight \
   trace_path replies networks route scrub locks sigpipe timers gate tally number
 NO_LUA_ROOMS := $(PLAIN_ROOMS) quota outbox source call libcurl exchange headers trust verdict url multi \
   reactor thread doorbell resolver names shelf child vantage survey

@@ -14,77 +14,14 @@
 #include <string.h>
 
 #include "alloc.h"
-#include "scan.h"
+#include "grammar.h"
+#include "skim.h"
 
-/* Between tokens the state says what may come; the last three are inside one. */
-enum {
-  AT_VALUE,       /* a value */
-  AT_FIRST_VALUE, /* a value, or the end of an array */
-  AT_NAME,        /* a member name */
-  AT_FIRST_NAME,  /* a member name, or the end of an object */
-  AT_COLON,
-  AT_NEXT, /* a comma, or the end of what is open */
-  AT_END,  /* white space */
-  BETWEEN_STATES,
-  IN_NAME = BETWEEN_STATES,
-  IN_STRING,
-  IN_SCALAR
-};
-
-/* What a byte is outside strings. The first one takes in control characters and all that is not
-** ASCII. */
-enum {
-  ALIEN,
-  SPACE,
-  PLAIN,
-  QUOTE,
-  OPEN_OBJECT,
-  OPEN_ARRAY,
-  CLOSE_OBJECT,
-  CLOSE_ARRAY,
-  COMMA,
-  COLON
-};
+/* Within a token; between two, the state is one of grammar's. */
+enum { IN_NAME = TR_BETWEEN_STATES, IN_STRING, IN_SCALAR };
 
 /* The frames of the way to a slice; their depth is fixed. */
 enum { NOWHERE, TOP, RESULT, TARGET, COLOS };
-
-/* clang-format off */
-static const unsigned char class_of[256] = {
-  ['\t'] = SPACE, ['\n'] = SPACE, ['\r'] = SPACE, [' '] = SPACE,
-  ['!'] = PLAIN, ['"'] = QUOTE, ['#'] = PLAIN, ['$'] = PLAIN, ['%'] = PLAIN, ['&'] = PLAIN,
-  ['\''] = PLAIN, ['('] = PLAIN, [')'] = PLAIN, ['*'] = PLAIN, ['+'] = PLAIN, [','] = COMMA,
-  ['-'] = PLAIN, ['.'] = PLAIN, ['/'] = PLAIN,
-  ['0'] = PLAIN, ['1'] = PLAIN, ['2'] = PLAIN, ['3'] = PLAIN, ['4'] = PLAIN,
-  ['5'] = PLAIN, ['6'] = PLAIN, ['7'] = PLAIN, ['8'] = PLAIN, ['9'] = PLAIN,
-  [':'] = COLON, [';'] = PLAIN, ['<'] = PLAIN, ['='] = PLAIN, ['>'] = PLAIN, ['?'] = PLAIN,
-  ['@'] = PLAIN, ['A'] = PLAIN, ['B'] = PLAIN, ['C'] = PLAIN, ['D'] = PLAIN, ['E'] = PLAIN,
-  ['F'] = PLAIN, ['G'] = PLAIN, ['H'] = PLAIN, ['I'] = PLAIN, ['J'] = PLAIN, ['K'] = PLAIN,
-  ['L'] = PLAIN, ['M'] = PLAIN, ['N'] = PLAIN, ['O'] = PLAIN, ['P'] = PLAIN, ['Q'] = PLAIN,
-  ['R'] = PLAIN, ['S'] = PLAIN, ['T'] = PLAIN, ['U'] = PLAIN, ['V'] = PLAIN, ['W'] = PLAIN,
-  ['X'] = PLAIN, ['Y'] = PLAIN, ['Z'] = PLAIN,
-  ['['] = OPEN_ARRAY, ['\\'] = PLAIN, [']'] = CLOSE_ARRAY, ['^'] = PLAIN, ['_'] = PLAIN,
-  ['`'] = PLAIN, ['a'] = PLAIN, ['b'] = PLAIN, ['c'] = PLAIN, ['d'] = PLAIN, ['e'] = PLAIN, ['f'] = PLAIN,
-  ['g'] = PLAIN, ['h'] = PLAIN, ['i'] = PLAIN, ['j'] = PLAIN, ['k'] = PLAIN, ['l'] = PLAIN,
-  ['m'] = PLAIN, ['n'] = PLAIN, ['o'] = PLAIN, ['p'] = PLAIN, ['q'] = PLAIN, ['r'] = PLAIN,
-  ['s'] = PLAIN, ['t'] = PLAIN, ['u'] = PLAIN, ['v'] = PLAIN, ['w'] = PLAIN, ['x'] = PLAIN,
-  ['y'] = PLAIN, ['z'] = PLAIN,
-  ['{'] = OPEN_OBJECT, ['|'] = PLAIN, ['}'] = CLOSE_OBJECT, ['~'] = PLAIN,
-};
-/* clang-format on */
-
-/* What is allowed where: bit c of may[state] is set when a byte of class c may come. */
-#define BIT(c) (1U << (c))
-#define VALUE_BITS (BIT(PLAIN) | BIT(QUOTE) | BIT(OPEN_OBJECT) | BIT(OPEN_ARRAY))
-static const unsigned may[BETWEEN_STATES] = {
-    [AT_VALUE] = VALUE_BITS,
-    [AT_FIRST_VALUE] = VALUE_BITS | BIT(CLOSE_ARRAY),
-    [AT_NAME] = BIT(QUOTE),
-    [AT_FIRST_NAME] = BIT(QUOTE) | BIT(CLOSE_OBJECT),
-    [AT_COLON] = BIT(COLON),
-    [AT_NEXT] = BIT(COMMA) | BIT(CLOSE_OBJECT) | BIT(CLOSE_ARRAY),
-    [AT_END] = 0,
-};
 
 struct cursor {
   const char *run; /* first byte taken that is not kept yet */
@@ -206,7 +143,7 @@ static enum tr_slicer_event slice_end(struct tr_slicer *s, struct cursor *c) {
 }
 
 static enum tr_slicer_event value_end(struct tr_slicer *s, struct cursor *c) {
-  s->state = s->depth ? AT_NEXT : AT_END;
+  s->state = s->depth ? TR_AT_NEXT : TR_AT_END;
   if (s->in_slice) return s->depth == COLOS ? slice_end(s, c) : TR_SLICER_MORE;
   if (keep(s, c) == TR_SLICER_ERROR) return TR_SLICER_ERROR;
   s->safe_length = s->envelope.length;
@@ -239,7 +176,7 @@ static enum tr_slicer_event bracket_open(struct tr_slicer *s, struct cursor *c) 
     frame.place = place_of(s, kind);
   }
   s->stack[s->depth++] = frame;
-  s->state = kind == '{' ? AT_FIRST_NAME : AT_FIRST_VALUE;
+  s->state = kind == '{' ? TR_AT_FIRST_NAME : TR_AT_FIRST_VALUE;
   return TR_SLICER_MORE;
 }
 
@@ -253,7 +190,7 @@ static enum tr_slicer_event bracket_close(struct tr_slicer *s, struct cursor *c)
 }
 
 static enum tr_slicer_event quote_open(struct tr_slicer *s, struct cursor *c) {
-  if (s->state == AT_NAME || s->state == AT_FIRST_NAME) {
+  if (s->state == TR_AT_NAME || s->state == TR_AT_FIRST_NAME) {
     s->state = IN_NAME;
     s->key_length = 0;
   } else {
@@ -294,39 +231,40 @@ static enum tr_slicer_event string_read(struct tr_slicer *s, struct cursor *c) {
   c->at++;
   if (s->state == IN_STRING) return value_end(s, c);
   if (key) key_end(s);
-  s->state = AT_COLON;
+  s->state = TR_AT_COLON;
   return TR_SLICER_MORE;
 }
 
 static enum tr_slicer_event scalar_read(struct tr_slicer *s, struct cursor *c) {
-  while (c->at < c->end && class_of[(unsigned char)*c->at] == PLAIN)
+  while (c->at < c->end && tr_grammar_class_of(*c->at) == TR_PLAIN)
     c->at++;
   return c->at < c->end ? value_end(s, c) : TR_SLICER_MORE;
 }
 
 /* One byte between tokens, or the first of a token. */
 static enum tr_slicer_event token_read(struct tr_slicer *s, struct cursor *c) {
-  unsigned class = class_of[(unsigned char)*c->at];
-  if (class == SPACE) {
+  unsigned class = tr_grammar_class_of(*c->at);
+  if (class == TR_SPACE) {
     c->at++;
     return TR_SLICER_MORE;
   }
-  if (!(may[s->state] & BIT(class)))
-    return refuse(s, s->state == AT_END && class != ALIEN ? TR_SLICER_TRAILING : TR_SLICER_SYNTAX);
+  if (!(tr_grammar_may[s->state] & TR_BIT(class)))
+    return refuse(s, s->state == TR_AT_END && class != TR_ALIEN ? TR_SLICER_TRAILING
+                                                                : TR_SLICER_SYNTAX);
   switch (class) {
-  case QUOTE:
+  case TR_QUOTE:
     return quote_open(s, c);
-  case OPEN_OBJECT:
-  case OPEN_ARRAY:
+  case TR_OPEN_OBJECT:
+  case TR_OPEN_ARRAY:
     return bracket_open(s, c);
-  case CLOSE_OBJECT:
-  case CLOSE_ARRAY:
+  case TR_CLOSE_OBJECT:
+  case TR_CLOSE_ARRAY:
     return bracket_close(s, c);
-  case COMMA:
-    s->state = s->stack[s->depth - 1].kind == '{' ? AT_NAME : AT_VALUE;
+  case TR_COMMA:
+    s->state = s->stack[s->depth - 1].kind == '{' ? TR_AT_NAME : TR_AT_VALUE;
     break;
-  case COLON:
-    s->state = AT_VALUE;
+  case TR_COLON:
+    s->state = TR_AT_VALUE;
     break;
   default:
     if (value_begin(s, c) == TR_SLICER_ERROR) return TR_SLICER_ERROR;
@@ -336,105 +274,13 @@ static enum tr_slicer_event token_read(struct tr_slicer *s, struct cursor *c) {
   return TR_SLICER_MORE;
 }
 
-/* ---- nearly all of the text lies within a slice, below its outermost bracket ---- */
-
-/* Behind a string without escapes or control characters, or a scalar, that ends before the piece
-** does; `at` if it is another. */
-static const char *behind(const char *at, const char *end, unsigned class) {
-  if (class == QUOTE) {
-    const char *quote = tr_scan_string(at + 1, end);
-    return quote < end && *quote == '"' ? quote + 1 : at;
-  }
-  const char *behind = tr_scan_scalar(at + 1, end);
-  return behind < end ? behind : at;
-}
-
-/* Goes over members whose names and values follow each other without a space, from a name on, up to
-** what opens or closes, is cut, or a value too many; *state is the one there. */
-static const char *behind_members(const char *at, const char *end, unsigned *values,
-                                  unsigned char *state) {
-  while (at < end && *at == '"') {
-    const char *value = behind(at, end, QUOTE);
-    if (value == at || value == end || *value != ':') break;
-    at = ++value;
-    *state = AT_VALUE;
-    unsigned class = value < end ? class_of[(unsigned char)*value] : SPACE;
-    if ((class != QUOTE && class != PLAIN) || *values == TR_SLICER_VALUES_MAX) break;
-    const char *next = behind(value, end, class);
-    if (next == value) break;
-    ++*values;
-    at = next;
-    *state = AT_NEXT;
-    if (next == end || *next != ',') break;
-    at++;
-    *state = AT_NAME;
-  }
-  return at;
-}
-
-static unsigned char state_behind(unsigned class, unsigned char state, unsigned char kind) {
-  switch (class) {
-  case COMMA:
-    return kind == '{' ? AT_NAME : AT_VALUE;
-  case COLON:
-    return AT_VALUE;
-  case OPEN_OBJECT:
-    return AT_FIRST_NAME;
-  case OPEN_ARRAY:
-    return AT_FIRST_VALUE;
-  case QUOTE:
-    return state == AT_NAME || state == AT_FIRST_NAME ? AT_COLON : AT_NEXT;
-  default:
-    return AT_NEXT;
-  }
-}
-
-/* Goes over whole tokens as the functions above would, which take what it leaves: a token that is
-** cut or wrong, a string with escapes, a value too many, the end of the slice. */
-static void slice_skim(struct tr_slicer *s, struct cursor *c) {
-  const char *at = c->at, *end = c->end;
-  unsigned char state = s->state, kind = s->stack[s->depth - 1].kind;
-  unsigned values = s->slice_values;
-  while (at < end) {
-    if (state == AT_NAME || state == AT_FIRST_NAME) {
-      at = behind_members(at, end, &values, &state);
-      if (at == end) break;
-    }
-    unsigned class = class_of[(unsigned char)*at];
-    const char *next = at + 1;
-    if (class == SPACE) {
-      at = next;
-      continue;
-    }
-    if (!(may[state] & BIT(class))) break;
-    int is_value = (BIT(class) & VALUE_BITS) && state != AT_NAME && state != AT_FIRST_NAME;
-    if (is_value && values == TR_SLICER_VALUES_MAX) break;
-    if (class == QUOTE || class == PLAIN) {
-      next = behind(at, end, class);
-      if (next == at) break;
-    } else if (class == OPEN_OBJECT || class == OPEN_ARRAY) {
-      if (s->depth == TR_SLICER_DEPTH_MAX) break;
-      kind = (unsigned char)*at;
-      s->stack[s->depth++] = (struct tr_slicer_frame){kind, NOWHERE, 0};
-    } else if (class == CLOSE_OBJECT || class == CLOSE_ARRAY) {
-      if (s->depth == COLOS + 1 || kind != (class == CLOSE_OBJECT ? '{' : '[')) break;
-      kind = s->stack[--s->depth - 1].kind;
-    }
-    values += (unsigned)is_value;
-    state = state_behind(class, state, kind);
-    at = next;
-  }
-  s->slice_values = values;
-  s->state = state;
-  c->at = at;
-}
-
 static enum tr_slicer_event read_piece(struct tr_slicer *s, struct cursor *c) {
   enum tr_slicer_event event = TR_SLICER_MORE;
   while (c->at < c->end && event == TR_SLICER_MORE) {
-    if (s->in_slice && s->depth > COLOS && s->state < BETWEEN_STATES) slice_skim(s, c);
+    if (s->in_slice && s->depth > COLOS && s->state < TR_BETWEEN_STATES)
+      c->at = tr_skim(s, COLOS + 1, c->at, c->end);
     if (c->at == c->end) break;
-    if (s->state < BETWEEN_STATES)
+    if (s->state < TR_BETWEEN_STATES)
       event = token_read(s, c);
     else if (s->state == IN_SCALAR)
       event = scalar_read(s, c);
@@ -473,10 +319,10 @@ char *tr_slicer_take(struct tr_slicer *s, size_t *length) {
 enum tr_slicer_fault tr_slicer_finish(struct tr_slicer *s) {
   if (s->fault != TR_SLICER_FINE) return s->fault;
   if (s->depth == 0 && s->state == IN_SCALAR) {
-    s->state = AT_END; /* only the end of the text ends it */
+    s->state = TR_AT_END; /* only the end of the text ends it */
     s->safe_length = s->envelope.length;
   }
-  if (s->state != AT_END) s->fault = TR_SLICER_SHORT;
+  if (s->state != TR_AT_END) s->fault = TR_SLICER_SHORT;
   return s->fault;
 }
 
@@ -485,7 +331,7 @@ int tr_slicer_mend(struct tr_slicer *s) {
   size_t length = 0;
   for (unsigned depth = s->in_slice ? COLOS : s->depth; depth > 0; depth--)
     closing[length++] = s->stack[depth - 1].kind == '{' ? '}' : ']';
-  if (s->fault == TR_SLICER_FINE && s->state != AT_END) s->fault = TR_SLICER_SHORT;
+  if (s->fault == TR_SLICER_FINE && s->state != TR_AT_END) s->fault = TR_SLICER_SHORT;
   if (!s->complete) tr_buffer_clear(&s->slice);
   if (s->safe_length == 0) {
     tr_buffer_clear(&s->envelope);
@@ -498,6 +344,6 @@ int tr_slicer_mend(struct tr_slicer *s) {
   s->safe_length = s->envelope.length;
   s->depth = 0;
   s->in_slice = 0;
-  s->state = AT_END;
+  s->state = TR_AT_END;
   return TR_BUFFER_OK;
 }
