@@ -136,6 +136,7 @@ build = {
     ["traceroute.luv"] = "lua/traceroute/luv.lua",
     ["traceroute.meta"] = "lua/traceroute/meta.lua",
     ["traceroute.nginx"] = "lua/traceroute/nginx.lua",
+    ["traceroute.notation"] = "lua/traceroute/notation.lua",
     ["traceroute.report"] = "lua/traceroute/report.lua",
     ["traceroute.report.both_ways"] = "lua/traceroute/report/both_ways.lua",
     ["traceroute.report.csv"] = "lua/traceroute/report/csv.lua",

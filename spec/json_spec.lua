@@ -36,6 +36,26 @@ describe("json", function()
     assert.equal('["\239\191\189é"]', json.encode { "\255é" })
   end)
 
+  it("writes the same text for the same value: members in the order of their names' bytes", function()
+    local function node(names)
+      local built = {}
+      for name in names:gmatch("%a+") do
+        built[name] = #name
+      end
+      return built
+    end
+    local expected = '{"A":1,"asn":3,"ip":2,"name":4,"nodes":5,"z":1}'
+    assert.equal(expected, json.encode(node "A asn ip name nodes z"))
+    assert.equal(expected, json.encode(node "z nodes name ip asn A"))
+    assert.equal('[{"a":[{"b":[1,2.5,"x",true],"c":{}}]}]',
+      json.encode { { a = { { c = {}, b = { 1, 2.5, "x", true } } } } })
+  end)
+
+  it("leaves to lua-cjson what is neither a list nor an object", function()
+    assert.equal("[1,null,3]", json.encode { 1, nil, 3 })
+    assert.same({ ["1"] = "a\239\191\189", b = 2.5 }, cjson.decode(json.encode { "a\255", b = 2.5 }))
+  end)
+
   it("says what it cannot write", function()
     local encoded, err = json.encode { print }
     assert.is_nil(encoded)
@@ -43,6 +63,9 @@ describe("json", function()
     local cycle = {}
     cycle.hops = cycle
     assert.is_nil((json.encode(cycle)))
+    assert.is_nil((json.encode { { [{}] = 1 } }))
+    assert.is_nil((json.encode { a = { 0 / 0 } }))
+    assert.is_nil((json.encode { a = { math.huge } }))
   end)
 
   it("does not change the settings of the shared cjson", function()

@@ -1,9 +1,10 @@
 -- json: results to JSON text and back. What lua-cjson cannot know is added here: which empty tables
--- are arrays, that null is absent, which numbers are integers. It must not know what a path is.
+-- are arrays, that null is absent, which numbers are integers, what is UTF-8. It must not know what a path is.
 
 local cjson = require "cjson"
 local fields = require "traceroute.fields"
 local invalid = require "traceroute.invalid"
+local notation = require "traceroute.notation"
 local text = require "traceroute.text"
 
 ---@class traceroute.Json
@@ -22,13 +23,6 @@ renew()
 
 -- lua-cjson asks for the locale's decimal point when any instance is made. In another locale it writes fractions that
 -- are no JSON, refuses to read them, and takes [0,1] for one.
-local function encode(value)
-  if codec.encode(0.5) ~= "0.5" then
-    renew()
-  end
-  return codec.encode(value)
-end
-
 local function decode(encoded)
   local ok, raised = pcall(codec.decode, "[0.5]")
   if not ok then
@@ -38,12 +32,29 @@ local function decode(encoded)
   return codec.decode(encoded)
 end
 
-local ARRAYS = { "hops", "nodes", "labels", "colos", "errors", "messages" }
+local function set(...)
+  local members = {}
+  for _, name in ipairs { ... } do
+    members[name] = true
+  end
+  return members
+end
+
+local ARRAYS = set("hops", "nodes", "labels", "colos", "errors", "messages")
 -- What else is a list in a diff; in a result, a field of that name may be anything.
-local OF_DIFF = { "paths", "removed", "added", "hops", "a", "b" }
+local OF_DIFF = set("paths", "removed", "added", "hops", "a", "b")
 
 local function escape_c1(byte)
   return ("\\u%04x"):format(byte:byte())
+end
+
+-- What notation leaves to lua-cjson: texts with other bytes than plain ones, and tables that are neither a list nor an
+-- object, in which there may be fractions.
+local function encode(value)
+  if type(value) == "table" and codec.encode(0.5) ~= "0.5" then
+    renew()
+  end
+  return (text.utf8(codec.encode(value)):gsub("\194([\128-\159])", escape_c1))
 end
 
 -- Runs and paths side by side have a word for how they differ.
@@ -52,28 +63,21 @@ local function is_diff(value)
 end
 
 ---JSON text of a result or a part of it, in the API's shape: an empty list of hops, nodes, labels or
----colos is [], and so is one of a diff. Numbers have 14 significant digits,
----which is as many as lua-cjson writes. Text that is not UTF-8 is mended, and no control
----character is left as it is.
+---colos is [], and so is one of a diff. The same value gives the same text: members stand in the order of their names.
+---Numbers have 14 significant digits, which is as many as lua-cjson writes. Text that is not UTF-8 is mended, and no
+---control character is left as it is.
 ---@param value any a table, or what stands in one
 ---@return string? json
 ---@return traceroute.Error? err for what JSON cannot hold: functions, cycles, NaN
 function json.encode(value)
-  local ok, encoded = pcall(encode, value)
-  if not ok then
-    invalid.let_pass(encoded)
-    return invalid.value("result", (tostring(encoded):gsub("^.-:%d+: ", "")))
-  elseif type(value) == "table" and next(value) == nil then
+  if type(value) == "table" and next(value) == nil then
     return "[]"
   end
   local arrays = type(value) == "table" and is_diff(value) and OF_DIFF or ARRAYS
-  for i = 1, #arrays do
-    -- A quote inside of a string is escaped, so these bytes are a member and nothing else.
-    local member = '"' .. arrays[i] .. '":'
-    encoded = encoded:gsub(member .. "{}", member .. "[]")
-  end
-  if encoded:find("[\128-\255]") then
-    encoded = text.utf8(encoded):gsub("\194([\128-\159])", escape_c1)
+  local ok, encoded = pcall(notation.write, value, encode, arrays)
+  if not ok then
+    invalid.let_pass(encoded)
+    return invalid.value("result", (tostring(encoded):gsub("^.-:%d+: ", "")))
   end
   return encoded
 end

@@ -21,19 +21,6 @@ local function ask(behaviour)
   return result
 end
 
--- JSON's members come in any order.
-local function members(text)
-  local list = {}
-  for member in text:gmatch('"[%w_]+":[^,{}%[%]]+') do
-    list[#list + 1] = member
-  end
-  local order = os.setlocale(nil, "collate")
-  os.setlocale("C", "collate")
-  table.sort(list)
-  os.setlocale(order, "collate")
-  return table.concat(list, "\n")
-end
-
 ask "ok"
 assert(assert(json.decode "[0.5]")[1] == 0.5)
 if moment == "after" then
@@ -43,6 +30,7 @@ io.stderr:write(os.setlocale(nil, "numeric"))
 
 local usual, unusual = ask "ok", ask "newer"
 usual[2], unusual[2] = ask("ok")[1], ask("newer")[1]
+print(json.encode { a_b = 1, aB = 2, ab = 3, b = 4, A = 5 })
 for _, result in ipairs { usual, unusual } do
   assert(result[1].colos[1].hops[1].nodes[1].mean_rtt_ms % 1 > 0, "no fraction to look at")
   local other = assert(json.result(assert(json.encode(result))))
@@ -56,8 +44,8 @@ for _, result in ipairs { usual, unusual } do
     end
   end
   for _, format in ipairs { "json", "jsonl" } do
-    print(members(assert(traceroute.report[format](result))))
-    print(members(assert(traceroute.report[format](other))))
+    print(assert(traceroute.report[format](result)))
+    print(assert(traceroute.report[format](other)))
   end
   for _, format in ipairs { "table", "markdown", "csv", "prometheus", "dot" } do
     print(assert(traceroute.report[format](result)))
