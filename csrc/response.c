@@ -302,7 +302,7 @@ static void push_error(lua_State *L, int env, const struct tr_error *error) {
   }
 }
 
-static int may_be_json(const struct tr_buffer *text) {
+static int may_be_envelope(const struct tr_buffer *text) {
   const char *first = text->data + strspn(text->data, " \t\r\n");
   return *first == '{' || *first == '[';
 }
@@ -313,7 +313,7 @@ static int may_be_json(const struct tr_buffer *text) {
 static int take_envelope(lua_State *L, const struct tr_response *r, const struct tr_report *report,
                          struct tr_check *check, const char **why) {
   if (report->envelope.length == 0) return 0;
-  if (!may_be_json(&report->envelope)) {
+  if (!may_be_envelope(&report->envelope)) {
     *why = "an object expected";
     return 0;
   }

@@ -1,6 +1,7 @@
 /* scrub: memory that is cleared before it is given back; see scrub.h. */
 #include "scrub.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,17 +23,19 @@ char *tr_scrub_strdup(const char *text) {
   return strdup(text);
 }
 
-/* Gives the pages within the block back, which are zeros from then on, and clears what is around
-** them. */
+/* Gives the pages within the block back, which are zeros from then on wherever malloc has them for
+** this process alone, and clears what is around them. As free(3) does, leaves errno alone. */
 static void wipe_large(char *block, size_t size) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   size_t before = (page - (uintptr_t)block % page) % page, pages = (size - before) / page * page;
-  if (madvise(block + before, pages, MADV_DONTNEED) != 0) {
-    tr_wipe(block, size);
-    return;
+  int error = errno;
+  if (madvise(block + before, pages, MADV_DONTNEED) == 0) {
+    tr_wipe(block, before);
+    tr_wipe(block + before + pages, size - before - pages);
+  } else {
+    tr_wipe(block, size); /* locked in memory */
+    errno = error;
   }
-  tr_wipe(block, before);
-  tr_wipe(block + before + pages, size - before - pages);
 }
 
 void tr_scrub_free(void *block) {

@@ -79,7 +79,7 @@ const char *tr_skim(struct tr_slicer *s, unsigned floor, const char *at, const c
     } else if (class == TR_OPEN_OBJECT || class == TR_OPEN_ARRAY) {
       if (s->depth == TR_SLICER_DEPTH_MAX) break;
       kind = (unsigned char)*at;
-      s->stack[s->depth++] = (struct tr_slicer_frame){kind, 0, 0};
+      s->stack[s->depth++] = (struct tr_slicer_frame){kind, 0, 0}; /* on the way to no slice */
     } else if (class == TR_CLOSE_OBJECT || class == TR_CLOSE_ARRAY) {
       if (s->depth == floor || kind != (class == TR_CLOSE_OBJECT ? '{' : '[')) break;
       kind = s->stack[--s->depth - 1].kind;

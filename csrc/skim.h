@@ -1,5 +1,6 @@
 /* skim: the quick way over the inside of a slice, which is nearly all of a text. It goes over whole
-** tokens just as the slicer would, and leaves to it whatever is out of the ordinary. */
+** tokens just as the slicer would, and leaves to it whatever is out of the ordinary. Must not know where
+** slices begin and end, nor keep bytes. */
 #ifndef TR_SKIM_H
 #define TR_SKIM_H
 

@@ -43,7 +43,7 @@ enum tr_slicer_fault {
 
 struct tr_slicer_frame {
   unsigned char kind;  /* '{' or '[' */
-  unsigned char place; /* where it stands on the way to result[].colos[] */
+  unsigned char place; /* where it stands on the way to result[].colos[], or 0 */
   unsigned count;      /* elements begun, if it is an array of the envelope */
 };
 
@@ -54,7 +54,7 @@ struct tr_slicer {
   struct tr_buffer slice;    /* the element that is being collected, or is complete */
   unsigned index;            /* of the complete slice: 0, 1, … in order of appearance */
   unsigned target, colo;     /* of the complete slice: result[target].colos[colo], from 0 */
-  /* private */
+  /* private, and skim's */
   struct tr_slicer_frame stack[TR_SLICER_DEPTH_MAX];
   unsigned depth;
   size_t limit;

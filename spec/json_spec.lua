@@ -51,9 +51,42 @@ describe("json", function()
       json.encode { { a = { { c = {}, b = { 1, 2.5, "x", true } } } } })
   end)
 
-  it("leaves to lua-cjson what is neither a list nor an object", function()
-    assert.equal("[1,null,3]", json.encode { 1, nil, 3 })
-    assert.same({ ["1"] = "a\239\191\189", b = 2.5 }, cjson.decode(json.encode { "a\255", b = 2.5 }))
+  it("fills the holes of a list, and names what is neither list nor object by its numbers", function()
+    assert.equal('[{"colos":[]},null,{"colos":[]}]', json.encode { { colos = {} }, nil, { colos = {} } })
+    assert.equal('{"-1":"z","1":"a","10":"c","2":"b","2.5":"d","hops":[]}',
+      json.encode { "a", "b", [10] = "c", [2.5] = "d", [-1] = "z", hops = {} })
+    assert.equal('{"1":"text","1":"number"}', json.encode { "number", ["1"] = "text" })
+    assert.is_nil((json.encode { [1] = 1, [11] = 2 }))
+    assert.is_nil((json.encode { [2 ^ 53] = 1 }))
+  end)
+
+  it("writes a slash in one way, and no page's script ends within it", function()
+    assert.equal([==[["a\/b","é\/b","<\/script>"]]==], json.encode { "a/b", "é/b", "</script>" })
+  end)
+
+  it("writes what it reads again: a thousand levels", function()
+    local function nested(levels)
+      local value = {}
+      for level = 2, levels do
+        value = level % 2 == 0 and { value } or { a = value }
+      end
+      return value
+    end
+    for _, levels in ipairs { 1, 999, 1000 } do
+      local text = assert(json.encode(nested(levels)))
+      assert.equal(text, json.encode(assert(json.decode(text))))
+    end
+    local encoded, err = json.encode(nested(1001))
+    assert.is_nil(encoded)
+    assert.equal("invalid_request: result: nested too deeply", tostring(err))
+  end)
+
+  it("needs no os", function()
+    local os = _G.os
+    _G.os = nil -- luacheck: ignore
+    local encoded = json.encode { b = 1, a = 2 }
+    _G.os = os -- luacheck: ignore
+    assert.equal('{"a":2,"b":1}', encoded)
   end)
 
   it("says what it cannot write", function()

@@ -366,8 +366,8 @@ describe("a credential", function()
       local fifo = directory .. "/go-on"
       host.run("rm -f " .. fifo .. "; mkfifo " .. fifo)
       local script = "cd %s && echo $$ && exec %s spec/support/secretive_calls.lua %s %s %s %s %s %d < %s"
-      -- libc keeps what was freed, large blocks, too
-      script = "export MALLOC_MMAP_THRESHOLD_=30000000 && " .. script
+      -- libc keeps what was freed: large blocks too, and the end of the heap
+      script = "export MALLOC_MMAP_THRESHOLD_=30000000 MALLOC_TRIM_THRESHOLD_=1000000000 && " .. script
       local child = io.popen(script:format(host.quote(host.root()), host.quote(host.interpreter()), how, as, base_url,
         host.quote(stand_in.ca_file), length.stem, length.count, fifo), "r")
       local go_on = io.open(fifo, "w")

@@ -21,8 +21,8 @@ end
 
 renew()
 
--- lua-cjson asks for the locale's decimal point when any instance is made. In another locale it writes fractions that
--- are no JSON, refuses to read them, and takes [0,1] for one.
+-- lua-cjson asks for the locale's decimal point when any instance is made. In another locale it refuses to read
+-- fractions, and takes [0,1] for one.
 local function decode(encoded)
   local ok, raised = pcall(codec.decode, "[0.5]")
   if not ok then
@@ -48,13 +48,19 @@ local function escape_c1(byte)
   return ("\\u%04x"):format(byte:byte())
 end
 
--- What notation leaves to lua-cjson: texts with other bytes than plain ones, and tables that are neither a list nor an
--- object, in which there may be fractions.
+-- Raises what json.encode makes a value of, which a mistake of the module is not.
+local function refuse(why)
+  error({ why = why }, 0)
+end
+
+-- What notation leaves to lua-cjson: texts of other than plain bytes, and what is no text, number or table.
 local function encode(value)
-  if type(value) == "table" and codec.encode(0.5) ~= "0.5" then
-    renew()
+  local ok, encoded = pcall(codec.encode, value)
+  if not ok then
+    invalid.let_pass(encoded)
+    refuse((tostring(encoded):gsub("^.-:%d+: ", "")))
   end
-  return (text.utf8(codec.encode(value)):gsub("\194([\128-\159])", escape_c1))
+  return (text.utf8(encoded):gsub("\194([\128-\159])", escape_c1))
 end
 
 -- Runs and paths side by side have a word for how they differ.
@@ -68,18 +74,19 @@ end
 ---control character is left as it is.
 ---@param value any a table, or what stands in one
 ---@return string? json
----@return traceroute.Error? err for what JSON cannot hold: functions, cycles, NaN
+---@return traceroute.Error? err for what JSON cannot hold: functions, cycles, NaN, lists with many holes
 function json.encode(value)
   if type(value) == "table" and next(value) == nil then
     return "[]"
   end
   local arrays = type(value) == "table" and is_diff(value) and OF_DIFF or ARRAYS
-  local ok, encoded = pcall(notation.write, value, encode, arrays)
-  if not ok then
-    invalid.let_pass(encoded)
-    return invalid.value("result", (tostring(encoded):gsub("^.-:%d+: ", "")))
+  local ok, encoded = pcall(notation.write, value, encode, arrays, refuse)
+  if ok then
+    return encoded
+  elseif type(encoded) ~= "table" then
+    error(encoded, 0)
   end
-  return encoded
+  return invalid.value("result", encoded.why)
 end
 
 local integer = fields.integer

@@ -1,5 +1,6 @@
 /* scrub: blocks behave as libc's do, whichever of the two made them. That they are cleared is for
 ** secrets_spec.lua, which looks from outside: here, reading them afterwards would be a fault. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,6 +56,27 @@ static void libcs_blocks_are_taken_over(void **state) {
   free(tr_scrub_malloc(100));
 }
 
+/* Around the size from which pages are given back, and at every distance from where one begins. */
+static void neighbours_of_large_blocks_stay(void **state) {
+  (void)state;
+  for (size_t size = 131000; size < 150000; size += 37) {
+    char *before = malloc(100 + size % 512), *block = tr_scrub_malloc(size), *after = malloc(300);
+    assert_true(before && block && after);
+    memset(before, 'b', 100);
+    memset(block, 'x', size);
+    memset(after, 'a', 300);
+    errno = EDOM;
+    tr_scrub_free(block);
+    assert_int_equal(errno, EDOM);
+    for (size_t i = 0; i < 100; i++)
+      assert_int_equal(before[i], 'b');
+    for (size_t i = 0; i < 300; i++)
+      assert_int_equal(after[i], 'a');
+    free(before);
+    free(after);
+  }
+}
+
 static void no_memory_leaves_the_block(void **state) {
   (void)state;
   char *block = tr_scrub_strdup("kept");
@@ -68,6 +90,7 @@ int main(void) {
       cmocka_unit_test(blocks_keep_what_they_hold),
       cmocka_unit_test(fresh_blocks_are_libcs),
       cmocka_unit_test(libcs_blocks_are_taken_over),
+      cmocka_unit_test(neighbours_of_large_blocks_stay),
       cmocka_unit_test(no_memory_leaves_the_block),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
