@@ -71,12 +71,17 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
   return 0;
 }
 
-/* The transfer has its connection; another one, if the first was found dead. */
+/* The transfer has its connection; another one, if the first was found dead, of which libcurl says
+** nothing else. */
 static int on_request(void *arg, char *to, char *from, int to_port, int from_port) {
   struct tr_transfer *t = arg;
   (void)to;
   (void)from;
   (void)to_port;
+  if (t->pass.port && t->pass.port != from_port) {
+    t->left = t->pass.port;
+    t->multi->has_left = 1;
+  }
   tr_gate_connected(&t->pass, from_port);
   return CURL_PREREQFUNC_OK;
 }
@@ -150,7 +155,7 @@ static int begin(struct tr_multi *m, struct tr_transfer *t, double now) {
 int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
   double now = tr_clock();
   if (m->is_broken || set_options(m, t) != 0) return -1;
-  t->failure = t->system_error = 0;
+  t->failure = t->system_error = t->left = 0;
   t->begun = 0;
   t->pass.host = t->host;
   int waits = tr_gate_enter(&m->gate, &t->pass, now);
@@ -213,6 +218,16 @@ static void poke(struct tr_multi *m, struct tr_transfer *t) {
 static void look_at_others(struct tr_multi *m, int port) {
   for (struct tr_transfer *t = port ? m->transfers : NULL; t; t = t->next)
     if (!t->failure && t->pass.port == port) poke(m, t);
+}
+
+static void look_at_left(struct tr_multi *m) {
+  if (!m->has_left) return;
+  m->has_left = 0;
+  for (struct tr_transfer *t = m->transfers; t; t = t->next) {
+    int port = t->left;
+    t->left = 0;
+    look_at_others(m, port);
+  }
 }
 
 /* A stream of an HTTP/2 connection that others use is reset when libcurl next sends something
@@ -302,7 +317,7 @@ void tr_multi_look(struct tr_multi *m, uint64_t mark, uint32_t events) {
 }
 
 double tr_multi_due(const struct tr_multi *m) {
-  if (m->has_failures) return 0;
+  if (m->has_failures || m->has_left) return 0;
   double gate = m->gate.lanes ? tr_gate_due(&m->gate, tr_clock()) : -1;
   return gate >= 0 && (m->due < 0 || gate < m->due) ? gate : m->due;
 }
@@ -315,6 +330,7 @@ int tr_multi_advance(struct tr_multi *m, double now) {
 }
 
 int tr_multi_report(struct tr_multi *m) {
+  look_at_left(m);
   int reported = report_ended(m);
   if (m->is_broken) replace_handle(m);
   reported |= report_failed(m);

@@ -11,7 +11,7 @@ describe("in a locale with a decimal comma", function()
 
   local function draw(locale, moment)
     local words = {}
-    for i, word in ipairs { host.checked_interpreter(), "spec/support/in_locale.lua", locale, moment,
+    for i, word in ipairs { host.interpreter(), "spec/support/in_locale.lua", locale, moment,
       stand_in:url("ok"), stand_in.ca_file } do
       words[i] = host.quote(word)
     end

@@ -362,14 +362,14 @@ describe("a credential", function()
       return found
     end
 
-    local function look(how, as, base_url, length, after)
+    local function look(how, as, base_url, length, after, try)
       local fifo = directory .. "/go-on"
       host.run("rm -f " .. fifo .. "; mkfifo " .. fifo)
-      local script = "cd %s && echo $$ && exec %s spec/support/secretive_calls.lua %s %s %s %s %s %d < %s"
+      local script = "cd %s && echo $$ && exec %s spec/support/secretive_calls.lua %s %s %s %s %s %d %d < %s"
       -- libc keeps what was freed: large blocks too, and the end of the heap
       script = "export MALLOC_MMAP_THRESHOLD_=30000000 MALLOC_TRIM_THRESHOLD_=1000000000 && " .. script
       local child = io.popen(script:format(host.quote(host.root()), host.quote(host.interpreter()), how, as, base_url,
-        host.quote(stand_in.ca_file), length.stem, length.count, fifo), "r")
+        host.quote(stand_in.ca_file), length.stem, length.count, try, fifo), "r")
       local go_on = io.open(fifo, "w")
       local pid, said = child:read("*l"), child:read("*l")
       -- what lives in the thread is freed there, soon after the job's end
@@ -400,15 +400,15 @@ describe("a credential", function()
           if host.is_sanitized() then
             return pending("the sanitizer keeps freed blocks, Lua's strings among them")
           end
-          -- What Lua or the TLS library freed may stay by chance; what this module leaves is there each time.
-          -- And what is let go of after a moment may not have been sent by then.
+          -- What Lua or the TLS library freed may stay by chance, which each try has anew; what this module leaves is
+          -- there each time. And what is let go of after a moment may not have been sent by then.
           local has_to_be_sent = case[1] ~= "none" and case[1] ~= "plan" and case[1] ~= "refuse"
           local found, request
-          for _ = 1, 5 do
+          for try = 1, 5 do
             stand_in:reset()
             stand_in:raw("page", "<p>" .. secret(length), "text/html", 502)
             found = look(case[1], as, stand_in:url(case[2], case[3]), length,
-              case[4] or case[3] == "https" and LINE or nil)
+              case[4] or case[3] == "https" and LINE or nil, try)
             request = stand_in:requests()[1]
             if not found or found == 0 and (request or not has_to_be_sent) then
               break

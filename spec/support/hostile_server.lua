@@ -27,7 +27,7 @@ local uv = require "luv"
 local hostile_server = {}
 
 local TARGET = "1.1.1.1"
-local TIMEOUT, GRACE = 20, 10 -- seconds
+local TIMEOUT, GRACE = 20 * host.patience(), 10 -- seconds
 local LATE = 3 -- after the timeout, where one has to run out
 local AT_ONCE = 5 * host.patience() -- where none has to
 

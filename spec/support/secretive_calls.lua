@@ -1,11 +1,17 @@
 -- A program for secrets_spec.lua: makes a call, forgets its credential, says that it did, and waits to be looked at.
--- Its arguments: how the call is made, the base URL and the CA file. What follows tells what the credential is made
--- of, which is put together here so that it is in no other place of this process.
+-- Its arguments: how the call is made, the base URL and the CA file. Then follows what the credential is made of, which
+-- is put together here so that it is in no other place of this process, and which try it is: in each, everything has
+-- another place.
 
 local core = require "traceroute.core"
 local traceroute = require "traceroute"
 
-local how, as, base_url, ca_file, stem, count = (unpack or table.unpack)(arg) -- luacheck: ignore
+local how, as, base_url, ca_file, stem, count, try = (unpack or table.unpack)(arg) -- luacheck: ignore
+
+local around = {}
+for i = 1, try * 50 do
+  around[i] = ("%d"):format(i):rep(i * 37 % 400)
+end
 
 -- Text of the same length for each `number`; the credential has number 1.
 local function text(number)
@@ -94,6 +100,6 @@ if how ~= "uncollected" then
   collectgarbage()
   surround(451, 3000)
 end
-print(#others > 0 and "ready")
+print(#others + #around > 0 and "ready")
 io.stdout:flush()
 io.read()
