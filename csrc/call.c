@@ -236,9 +236,9 @@ static void launch(struct request *request) {
     pause_for(request, wait);
     return;
   }
-  struct tr_allowance allowed = {remaining, 0};
+  struct tr_allowance allowed = {remaining, call->plan.timeout, 0};
   if (call->plan.try_timeout > 0 && call->plan.try_timeout < remaining)
-    allowed = (struct tr_allowance){call->plan.try_timeout, 1};
+    allowed = (struct tr_allowance){call->plan.try_timeout, call->plan.try_timeout, 1};
   struct tr_sink sink = {on_slice, is_full, on_ended, request};
   const char *body = call->plan.bodies[request - call->requests];
   request->attempts++;

@@ -135,6 +135,7 @@ static void judge_transfer(struct tr_exchange *x, CURLcode result) {
       .bytes = report->bytes,
       .connect_timeout = x->endpoint->connect_timeout,
       .timeout = x->allowed.seconds,
+      .option = x->allowed.option,
       .is_try = x->allowed.is_try,
   };
   report->outcome = tr_verdict_of_transfer(&ending, &report->error, &report->out_of_memory);

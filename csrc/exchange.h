@@ -71,7 +71,9 @@ void tr_exchange_abandon(struct tr_exchange *x);
 /* How long it may take. */
 struct tr_allowance {
   double seconds;
-  int is_try; /* as an option says of each try, and not what is left to the whole call */
+  double
+      option; /* what an option says, of each try, or of the whole call, to which so much is left */
+  int is_try;
 };
 
 /* Sends `body`, which stays the caller's and must live until the end. 0, or -1: out of memory. */

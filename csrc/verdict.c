@@ -25,7 +25,7 @@ static enum tr_outcome of_timeout(const struct tr_ending *ending, struct tr_erro
   tr_error_set(
       error, TR_TIMEOUT,
       "no complete answer within %.3g s; raise %s, or lower max_ttl, packets_per_ttl or wait_time",
-      ending->timeout, ending->is_try ? "try_timeout" : "timeout");
+      ending->option, ending->is_try ? "try_timeout" : "timeout");
   return TR_OUTCOME_TIMEOUT;
 }
 

@@ -21,7 +21,8 @@ struct tr_ending {
   size_t bytes;           /* of the body that came */
   double connect_timeout; /* how many seconds were allowed for connecting … */
   double timeout;         /* … and for everything … */
-  int is_try;             /* … which is try_timeout, and not what is left of timeout */
+  double option;          /* … by an option of so many … */
+  int is_try;             /* … try_timeout; 0: timeout, of which less may be left */
 };
 
 /* The outcome, and in *error what to say of one that is no answer; nothing of CURLE_WRITE_ERROR,

@@ -10,6 +10,7 @@
 #include "verdict.h"
 
 #define OUT_OF_MEMORY 27
+#define TIMED_OUT 28
 #define TOO_LARGE 100 /* from 8.6 on, in its place where it was a bound of libcurl's */
 
 static const struct tr_ending plain = {
@@ -48,8 +49,28 @@ static void test_excess(void **state) {
   CHECK(body, ending.result = TOO_LARGE, ending.bytes = 1, ending.is_paused = 1);
 }
 
+/* What a caller may change is named with the value that it has, not with what was left of it. */
+static void test_timeout(void **state) {
+  (void)state;
+  for (int is_try = 0; is_try <= 1; is_try++) {
+    struct tr_ending ending = plain;
+    struct tr_error error;
+    int is_short;
+    ending.result = TIMED_OUT;
+    ending.timeout = 0.3994;
+    ending.option = 0.4;
+    ending.is_try = is_try;
+    tr_error_clear(&error);
+    assert_int_equal(tr_verdict_of_transfer(&ending, &error, &is_short), TR_OUTCOME_TIMEOUT);
+    const char *said = is_try ? "no complete answer within 0.4 s; raise try_timeout,"
+                              : "no complete answer within 0.4 s; raise timeout,";
+    assert_memory_equal(error.message, said, strlen(said));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_timeout),
       cmocka_unit_test(test_excess),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
