@@ -71,9 +71,8 @@ void tr_exchange_abandon(struct tr_exchange *x);
 /* How long it may take. */
 struct tr_allowance {
   double seconds;
-  double
-      option; /* what an option says, of each try, or of the whole call, to which so much is left */
-  int is_try;
+  double option; /* as many, or more of which these are left */
+  int is_try;    /* the option is try_timeout; 0: timeout */
 };
 
 /* Sends `body`, which stays the caller's and must live until the end. 0, or -1: out of memory. */

@@ -71,18 +71,23 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
   return 0;
 }
 
-/* The transfer has its connection; another one, if the first was found dead, of which libcurl says
-** nothing else. */
+/* What broke one stream of a connection may have broken it for the others, and libcurl 7.88 tells
+** only the one. */
+static void suspect(struct tr_multi *m, const struct tr_transfer *leaver, int port) {
+  for (struct tr_transfer *t = port ? m->transfers : NULL; t; t = t->next)
+    if (t != leaver && t->host == leaver->host && t->pass.port == port)
+      t->is_suspect = m->has_suspects = 1;
+}
+
+/* The transfer has its connection; another one, if libcurl found the first broken before a byte had
+** come: it says nothing else of that. */
 static int on_request(void *arg, char *to, char *from, int to_port, int from_port) {
   struct tr_transfer *t = arg;
   (void)to;
   (void)from;
   (void)to_port;
-  if (t->pass.port && t->pass.port != from_port) {
-    t->left = t->pass.port;
-    t->multi->has_left = 1;
-  }
-  tr_gate_connected(&t->pass, from_port);
+  if (t->pass.port != from_port) suspect(t->multi, t, t->pass.port);
+  if (from_port > 0) tr_gate_connected(&t->pass, from_port);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -155,7 +160,7 @@ static int begin(struct tr_multi *m, struct tr_transfer *t, double now) {
 int tr_multi_start(struct tr_multi *m, struct tr_transfer *t) {
   double now = tr_clock();
   if (m->is_broken || set_options(m, t) != 0) return -1;
-  t->failure = t->system_error = t->left = 0;
+  t->failure = t->system_error = t->is_suspect = 0;
   t->begun = 0;
   t->pass.host = t->host;
   int waits = tr_gate_enter(&m->gate, &t->pass, now);
@@ -207,26 +212,20 @@ void tr_multi_resume(struct tr_multi *m, struct tr_transfer *t) {
   m->has_failures = 1;
 }
 
-/* Makes libcurl look at the transfer, its connection, and what waits to be sent there. */
+/* Makes libcurl look at the transfer, its connection, and what waits to be sent there; at none that
+** has no connection, as it has ended or waits for one. */
 static void poke(struct tr_multi *m, struct tr_transfer *t) {
-  curl_easy_pause(t->easy, CURLPAUSE_RECV);
+  if (m->is_broken || curl_easy_pause(t->easy, CURLPAUSE_RECV) == CURLE_BAD_FUNCTION_ARGUMENT)
+    return;
   tr_multi_resume(m, t);
 }
 
-/* What broke one stream of a connection may have broken it for the others, and libcurl 7.88 tells
-** only the one. */
-static void look_at_others(struct tr_multi *m, int port) {
-  for (struct tr_transfer *t = port ? m->transfers : NULL; t; t = t->next)
-    if (!t->failure && t->pass.port == port) poke(m, t);
-}
-
-static void look_at_left(struct tr_multi *m) {
-  if (!m->has_left) return;
-  m->has_left = 0;
-  for (struct tr_transfer *t = m->transfers; t; t = t->next) {
-    int port = t->left;
-    t->left = 0;
-    look_at_others(m, port);
+static void look_at_suspects(struct tr_multi *m) {
+  struct tr_transfer *t = m->has_suspects ? m->transfers : NULL;
+  m->has_suspects = 0;
+  for (; t; t = t->next) {
+    if (t->is_suspect && !t->failure) poke(m, t);
+    t->is_suspect = 0;
   }
 }
 
@@ -288,9 +287,8 @@ static int report_ended(struct tr_multi *m) {
     if (message->msg != CURLMSG_DONE) continue;
     CURLcode result = message->data.result;
     struct tr_transfer *t = transfer_of(message->easy_handle);
-    int port = t->pass.port;
+    if (result != CURLE_OK) suspect(m, t, t->pass.port);
     detach(m, t);
-    if (result != CURLE_OK) look_at_others(m, port);
     t->ended(t->arg, (int)result);
     reported = 1;
   }
@@ -317,7 +315,7 @@ void tr_multi_look(struct tr_multi *m, uint64_t mark, uint32_t events) {
 }
 
 double tr_multi_due(const struct tr_multi *m) {
-  if (m->has_failures || m->has_left) return 0;
+  if (m->has_failures) return 0;
   double gate = m->gate.lanes ? tr_gate_due(&m->gate, tr_clock()) : -1;
   return gate >= 0 && (m->due < 0 || gate < m->due) ? gate : m->due;
 }
@@ -330,9 +328,9 @@ int tr_multi_advance(struct tr_multi *m, double now) {
 }
 
 int tr_multi_report(struct tr_multi *m) {
-  look_at_left(m);
   int reported = report_ended(m);
   if (m->is_broken) replace_handle(m);
+  look_at_suspects(m);
   reported |= report_failed(m);
   return admit(m) | reported;
 }

@@ -24,7 +24,7 @@ struct tr_transfer {
   void *arg;
   struct tr_multi *multi; /* private, like the rest: set while it waits or runs */
   struct tr_pass pass;
-  int left; /* port of a connection that libcurl found broken and left for another; else 0 */
+  int is_suspect; /* another transfer had to leave the connection that this one is on */
   struct tr_transfer *next, **link;
 };
 
@@ -37,7 +37,7 @@ struct tr_multi {
   struct tr_transfer *transfers; /* those that run */
   struct tr_gate gate;
   int has_failures; /* of transfers, to be reported */
-  int has_left;     /* of transfers, connections that others may be on */
+  int has_suspects; /* among transfers, to be looked at */
   int is_broken;    /* libcurl gave up on the handle: it is called no more */
 };
 

@@ -18,13 +18,13 @@ static const char *safe_words(const struct tr_ending *ending) {
 static enum tr_outcome of_timeout(const struct tr_ending *ending, struct tr_error *error) {
   if (!ending->is_connected && ending->connect_timeout < ending->timeout) {
     tr_error_set(error, TR_CONNECTION,
-                 "no connection within %.3g s; check the network, or raise connect_timeout",
+                 "no connection within %.6g s; check the network, or raise connect_timeout",
                  ending->connect_timeout);
     return TR_OUTCOME_CONNECTION;
   }
   tr_error_set(
       error, TR_TIMEOUT,
-      "no complete answer within %.3g s; raise %s, or lower max_ttl, packets_per_ttl or wait_time",
+      "no complete answer within %.6g s; raise %s, or lower max_ttl, packets_per_ttl or wait_time",
       ending->option, ending->is_try ? "try_timeout" : "timeout");
   return TR_OUTCOME_TIMEOUT;
 }

@@ -57,6 +57,8 @@ describe("json", function()
       json.encode { "a", "b", [10] = "c", [2.5] = "d", [-1] = "z", hops = {} })
     assert.equal('{"1":"text","1":"number"}', json.encode { "number", ["1"] = "text" })
     assert.is_nil((json.encode { [1] = 1, [11] = 2 }))
+    local function raise() error {} end
+    assert.equal("[1,null,3]", json.encode(setmetatable({ 1, nil, 3 }, { __index = raise, __len = raise })))
     assert.is_nil((json.encode { [2 ^ 53] = 1 }))
   end)
 
@@ -83,9 +85,9 @@ describe("json", function()
 
   it("needs no os", function()
     local os = _G.os
+    finally(function() _G.os = os end) -- luacheck: ignore
     _G.os = nil -- luacheck: ignore
     local encoded = json.encode { b = 1, a = 2 }
-    _G.os = os -- luacheck: ignore
     assert.equal('{"a":2,"b":1}', encoded)
   end)
 

@@ -48,9 +48,11 @@ local function escape_c1(byte)
   return ("\\u%04x"):format(byte:byte())
 end
 
+local Refusal = {}
+
 -- Raises what json.encode makes a value of, which a mistake of the module is not.
 local function refuse(why)
-  error({ why = why }, 0)
+  error(setmetatable({ why = why }, Refusal), 0)
 end
 
 -- What notation leaves to lua-cjson: texts of other than plain bytes, and what is no text, number or table.
@@ -83,7 +85,7 @@ function json.encode(value)
   local ok, encoded = pcall(notation.write, value, encode, arrays, refuse)
   if ok then
     return encoded
-  elseif type(encoded) ~= "table" then
+  elseif type(encoded) ~= "table" or getmetatable(encoded) ~= Refusal then
     error(encoded, 0)
   end
   return invalid.value("result", encoded.why)

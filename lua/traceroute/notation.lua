@@ -131,7 +131,7 @@ function notation.write(value, encode, arrays, refuse)
     for i = 1, length or #list do
       local name = list and list[i]
       local separator = not list and "," or members[name] or member(name)
-      put(i == 1 and prefix .. separator:sub(2) or separator, item[name or i], name, depth)
+      put(i == 1 and prefix .. separator:sub(2) or separator, rawget(item, name or i), name, depth)
     end
     count = count + 1
     out[count] = list and "}" or "]"

@@ -20,6 +20,7 @@
 /* ---- a libcurl that does nothing but fail ---- */
 
 static int handles, added, is_short, is_broken;
+static curl_prereq_callback on_request;
 
 int tr_libcurl_init(void) {
   return 0;
@@ -68,7 +69,11 @@ CURLMsg *curl_multi_info_read(CURLM *multi, int *left) {
 }
 
 CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {
-  (void)easy, (void)option;
+  (void)easy;
+  va_list rest;
+  va_start(rest, option);
+  if (option == CURLOPT_PREREQFUNCTION) on_request = va_arg(rest, curl_prereq_callback);
+  va_end(rest);
   return CURLE_OK;
 }
 
@@ -78,16 +83,18 @@ CURLcode curl_easy_getinfo(CURL *easy, CURLINFO info, ...) {
   return CURLE_OK;
 }
 
-CURLcode curl_easy_pause(CURL *easy, int what) {
-  (void)easy, (void)what;
-  return CURLE_OK;
-}
-
 /* ---- the tests ---- */
 
 static struct tr_multi multi;
 static struct tr_transfer transfers[MANY];
-static int ended;
+static int ended, looks[MANY], unconnected;
+
+CURLcode curl_easy_pause(CURL *easy, int what) {
+  int i = (int)((struct tr_transfer *)easy - transfers);
+  if (i == unconnected) return CURLE_BAD_FUNCTION_ARGUMENT;
+  looks[i] += what == CURLPAUSE_CONT;
+  return CURLE_OK;
+}
 
 static void on_ended(void *arg, int result) {
   (void)arg;
@@ -99,7 +106,9 @@ static int begin(void **state) {
   (void)state;
   memset(&multi, 0, sizeof multi);
   memset(transfers, 0, sizeof transfers);
+  memset(looks, 0, sizeof looks);
   handles = added = is_short = is_broken = ended = 0;
+  unconnected = -1;
   if (tr_multi_init(&multi, NULL, -1) != 0) return -1;
   for (int i = 0; i < MANY; i++) {
     transfers[i].easy = &transfers[i];
@@ -149,10 +158,61 @@ static void test_no_other_handle(void **state) {
   assert_int_equal(handles, 0);
 }
 
+/* The transfer has a connection, or another: with that port here. */
+static void connect_by(int i, int port) {
+  assert_int_equal(on_request(&transfers[i], NULL, NULL, 443, port), CURL_PREREQFUNC_OK);
+}
+
+static void stop_all(void) {
+  for (int i = 0; i < MANY; i++)
+    if (transfers[i].multi) tr_multi_stop(&multi, &transfers[i]);
+  tr_multi_cleanup(&multi);
+}
+
+/* Whoever is on a connection that one had to leave is looked at, once, and nobody else. */
+static void test_left_connection(void **state) {
+  (void)state;
+  const int ports[] = {1000, 1000, 1000, 2000, 1000, 0};
+  transfers[4].host = 2;
+  for (int i = 0; i < 5; i++)
+    connect_by(i, ports[i]);
+  (void)tr_multi_report(&multi);
+  for (int i = 0; i < 6; i++)
+    assert_int_equal(looks[i], 0);
+  connect_by(1, 3000);
+  connect_by(1, 4000); /* in the same run */
+  (void)tr_multi_report(&multi);
+  (void)tr_multi_report(&multi);
+  for (int i = 0; i < 6; i++)
+    assert_int_equal(looks[i], i == 0 || i == 2);
+  connect_by(0, 2000);
+  connect_by(3, 5000);
+  unconnected = 0; /* by now: that is no failure */
+  (void)tr_multi_report(&multi);
+  assert_int_equal(looks[2], 2);
+  assert_int_equal(ended, 0);
+  assert_false(multi.has_failures);
+  stop_all();
+}
+
+/* A handle that broke is not called any more. */
+static void test_left_connection_of_a_broken_handle(void **state) {
+  (void)state;
+  connect_by(0, 1000);
+  connect_by(1, 1000);
+  connect_by(0, 2000);
+  break_handle();
+  assert_int_equal(looks[1], 0);
+  assert_int_equal(ended, TR_GATE_STREAMS + 1);
+  stop_all();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(test_another_handle, begin),
       cmocka_unit_test_setup(test_no_other_handle, begin),
+      cmocka_unit_test_setup(test_left_connection, begin),
+      cmocka_unit_test_setup(test_left_connection_of_a_broken_handle, begin),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
