@@ -23,7 +23,7 @@ local SENDERS = {
 -- kinds that their own specs name.
 local ROOMS = {
   address = true, cli = true, decimal = true, fields = true, invalid = true, lazy = true, meta = true, nginx = true,
-  shared_pace = true, text = true,
+  notation = true, shared_pace = true, text = true,
 }
 
 describe("every public function is among those below:", function()
