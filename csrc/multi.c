@@ -86,8 +86,9 @@ static int on_request(void *arg, char *to, char *from, int to_port, int from_por
   (void)to;
   (void)from;
   (void)to_port;
+  if (from_port <= 0) return CURL_PREREQFUNC_OK; /* it does not know */
   if (t->pass.port != from_port) suspect(t->multi, t, t->pass.port);
-  if (from_port > 0) tr_gate_connected(&t->pass, from_port);
+  tr_gate_connected(&t->pass, from_port);
   return CURL_PREREQFUNC_OK;
 }
 

@@ -106,7 +106,7 @@ function notation.write(value, encode, arrays, refuse)
     local kind = type(item)
     local written
     if kind == "string" then
-      written = texts[item] or text(item)
+      written = text(item)
     elseif kind == "number" and is_plain(item) then
       written = decimal("%.14g", item)
     elseif kind == "table" then

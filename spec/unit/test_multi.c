@@ -126,16 +126,20 @@ static void break_handle(void) {
   (void)tr_multi_report(&multi);
 }
 
+static void stop_all(void) {
+  for (int i = 0; i < MANY; i++)
+    if (transfers[i].multi) tr_multi_stop(&multi, &transfers[i]);
+  tr_multi_cleanup(&multi);
+}
+
 static void test_another_handle(void **state) {
   (void)state;
   break_handle();
   assert_int_equal(ended, TR_GATE_STREAMS + 1);
   assert_int_equal(handles, 1);
   assert_int_equal(added, MANY - TR_GATE_STREAMS - 1); /* those that waited run in another */
-  for (int i = 0; i < MANY; i++)
-    if (transfers[i].multi) tr_multi_stop(&multi, &transfers[i]);
+  stop_all();
   assert_int_equal(added, 0);
-  tr_multi_cleanup(&multi);
   assert_int_equal(handles, 0);
 }
 
@@ -161,12 +165,6 @@ static void test_no_other_handle(void **state) {
 /* The transfer has a connection, or another: with that port here. */
 static void connect_by(int i, int port) {
   assert_int_equal(on_request(&transfers[i], NULL, NULL, 443, port), CURL_PREREQFUNC_OK);
-}
-
-static void stop_all(void) {
-  for (int i = 0; i < MANY; i++)
-    if (transfers[i].multi) tr_multi_stop(&multi, &transfers[i]);
-  tr_multi_cleanup(&multi);
 }
 
 /* Whoever is on a connection that one had to leave is looked at, once, and nobody else. */
