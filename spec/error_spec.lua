@@ -20,14 +20,8 @@ describe("an error", function()
   end)
 
   local function create(behaviour, more)
-    local opts = {
-      base_url = behaviour:find("^https?:") and behaviour or stand_in:url(behaviour), ca_file = stand_in.ca_file,
-      token = TOKEN, retries = 0, quota = 0,
-    }
-    for name, value in pairs(more or {}) do
-      opts[name] = value or nil
-    end
-    local result, err, info = traceroute.create(stand_in.account, "1.1.1.1", opts)
+    local result, err, info = traceroute.create(stand_in.account, "1.1.1.1",
+      stand_in:options(behaviour, { token = TOKEN, retries = 0, quota = 0 }, more))
     return err, result, info
   end
 
@@ -234,7 +228,7 @@ describe("an error", function()
     end)
 
     it("that is a key", function()
-      local PAIR = { token = false, email = "mail@example.com", key = "K3y-of-the-error-spec" }
+      local PAIR = { token = server.NONE, email = "mail@example.com", key = "K3y-of-the-error-spec" }
       check("echo_headers", PAIR, PAIR.key)
       check(stand_in:raw("echo", envelope("bad key " .. PAIR.key), nil, 401), PAIR, PAIR.key)
     end)

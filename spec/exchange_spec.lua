@@ -22,14 +22,8 @@ describe("an exchange", function()
 
   -- Asks once. `base` is a behaviour at a listener of the stand-in, or a whole URL.
   local function ask(base, listener, more)
-    local options = {
-      base_url = base:find("://", 1, true) and base or stand_in:url(base, listener),
-      ca_file = stand_in.ca_file, token = TOKEN, retries = 0, timeout = 20,
-    }
-    for name, value in pairs(more or {}) do
-      options[name] = value or nil
-    end
-    local result, err, info = traceroute.create(stand_in.account, "192.0.2.1", options)
+    local result, err, info = traceroute.create(stand_in.account, "192.0.2.1",
+      stand_in:options(base, { listener = listener, token = TOKEN, retries = 0, timeout = 20 }, more))
     assert.is_nil((tostring(err) .. cjson.encode(info)):find(TOKEN, 1, true))
     return result, err, info
   end
@@ -64,7 +58,7 @@ describe("an exchange", function()
     end)
 
     it("trusts what ca_file names, and nothing else of its own accord", function()
-      fails("connection", "not trusted: .*issuer.*ca_file", ask("ok", "https", { ca_file = false }))
+      fails("connection", "not trusted: .*issuer.*ca_file", ask("ok", "https", { ca_file = server.NONE }))
       fails("connection", "CA file.*/nonexistent/ca.pem", ask("ok", "https", { ca_file = "/nonexistent/ca.pem" }))
       local path = stand_in.directory .. "/garbage.pem"
       host.write(path, "-----BEGIN CERTIFICATE-----\nnot a certificate\n")

@@ -43,8 +43,8 @@ describe("what goes over the wire holds no injected line, header, path or member
     ["first target"] = function(tail) return ACCOUNT, tail, {} end,
     colo = function(tail) return ACCOUNT, "a.example", { colos = { "den01" .. tail } } end,
     token = function(tail) return ACCOUNT, "a.example", { token = "t" .. tail } end,
-    email = function(tail) return ACCOUNT, "a.example", { token = false, email = "a@b" .. tail, key = "k" } end,
-    key = function(tail) return ACCOUNT, "a.example", { token = false, email = "a@b", key = "k" .. tail } end,
+    email = function(tail) return ACCOUNT, "a.example", { token = server.NONE, email = "a@b" .. tail, key = "k" } end,
+    key = function(tail) return ACCOUNT, "a.example", { token = server.NONE, email = "a@b", key = "k" .. tail } end,
     user_agent = function(tail) return ACCOUNT, "a.example", { user_agent = "u" .. tail } end,
     base_url = function(tail, base) return ACCOUNT, "a.example", { base_url = base .. tail } end,
     proxy = function(tail, _, dead) return ACCOUNT, "a.example", { proxy = dead .. tail } end,
@@ -71,7 +71,7 @@ describe("what goes over the wire holds no injected line, header, path or member
       assert.matches("^/ok/", request.uri)
     end
     assert.equal(opts.user_agent or "cloudflare-traceroute/" .. traceroute.VERSION, request.headers["user-agent"])
-    if opts.token ~= false then
+    if opts.token ~= server.NONE then
       assert.equal("Bearer " .. (opts.token or "t"), request.headers.authorization)
     else
       assert.same({ opts.email, opts.key }, { request.headers["x-auth-email"], request.headers["x-auth-key"] })
@@ -87,11 +87,8 @@ describe("what goes over the wire holds no injected line, header, path or member
           for _, tail in ipairs(TAILS) do
             stand_in:reset()
             local account, targets, more = make(tail, base, dead)
-            local opts = { base_url = base, ca_file = stand_in.ca_file, token = "t", retries = 0, quota = 0,
-              colos = { "den01" }, timeout = 20 }
-            for name, value in pairs(more) do
-              opts[name] = value or nil
-            end
+            local opts = stand_in:options(base,
+              { token = "t", retries = 0, quota = 0, colos = { "den01" }, timeout = 20 }, more)
             local asked = account
             if by == "environment" and not tail:find("%z") then
               host.clean_environment()

@@ -19,13 +19,7 @@ describe("a job", function()
   end)
 
   local function options(behaviour, more)
-    local all = { base_url = stand_in:url(behaviour, more and more.listener), ca_file = stand_in.ca_file,
-      token = "job-" .. stand_in:key(), retries = 0, timeout = 20 }
-    for name, value in pairs(more or {}) do
-      all[name] = value
-    end
-    all.listener = nil
-    return all
+    return stand_in:options(behaviour, { token = "job-" .. stand_in:key(), retries = 0, timeout = 20 }, more)
   end
 
   local function targets(count)

@@ -23,16 +23,8 @@ describe("a request", function()
 
   teardown(host.clean_environment)
 
-  -- Options that reach the stand-in, with `more` on top; false takes one away.
   local function options(more)
-    local opts = {
-      base_url = stand_in:url(), ca_file = stand_in.ca_file, token = TOKEN, retries = 0, quota = 0,
-      colos = { "den01" },
-    }
-    for name, value in pairs(more or {}) do
-      opts[name] = value or nil
-    end
-    return opts
+    return stand_in:options(nil, { token = TOKEN, retries = 0, quota = 0, colos = { "den01" } }, more)
   end
 
   local function refused(account, targets, opts, kind)
@@ -105,7 +97,7 @@ describe("a request", function()
       err = refused(nil, "1.1.1.1", options())
       assert.same({ "CLOUDFLARE_ACCOUNT_ID", BYTES }, { err.path, err.message })
       host.setenv("CLOUDFLARE_BASE_URL", "ftp://api.example")
-      err = refused(stand_in.account, "1.1.1.1", options { base_url = false })
+      err = refused(stand_in.account, "1.1.1.1", options { base_url = server.NONE })
       assert.same({ "CLOUDFLARE_BASE_URL", "must begin with https://" }, { err.path, err.message })
       host.setenv("CLOUDFLARE_ACCOUNT_ID", ("a"):rep(33))
       assert.equal("CLOUDFLARE_ACCOUNT_ID", refused(nil, "1.1.1.1", options()).path)
@@ -192,7 +184,7 @@ describe("a request", function()
         for variable, value in pairs(case[1]) do
           host.setenv("CLOUDFLARE_" .. variable, value)
         end
-        case[2].token = case[2].token or false
+        case[2].token = case[2].token or server.NONE
         local headers = sent("1.1.1.1", case[2]).headers
         assert.same({ n = case[3], e = case[4], k = case[5] },
           { n = headers.authorization, e = headers["x-auth-email"], k = headers["x-auth-key"] })
@@ -215,7 +207,7 @@ describe("a request", function()
         for variable, value in pairs(case[1]) do
           host.setenv("CLOUDFLARE_" .. variable, value)
         end
-        case[2].token = false
+        case[2].token = server.NONE
         local err = refused(stand_in.account, "1.1.1.1", options(case[2]), case[3])
         assert.same({ case[4], case[5] }, { err.path, err.message })
       end)
@@ -232,7 +224,7 @@ describe("a request", function()
         for variable, value in pairs(set) do
           host.setenv(variable, value)
         end
-        local err = refused(stand_in.account, "1.1.1.1", options { token = false })
+        local err = refused(stand_in.account, "1.1.1.1", options { token = server.NONE })
         assert.same({ name, WHY }, { err.path, err.message })
       end
     end)

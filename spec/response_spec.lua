@@ -20,14 +20,8 @@ describe("a response", function()
   end)
 
   local function create(behaviour, targets, more)
-    local opts = {
-      base_url = behaviour:find("^https?:") and behaviour or stand_in:url(behaviour), ca_file = stand_in.ca_file,
-      token = "response-spec-token", retries = 0, quota = 0,
-    }
-    for name, value in pairs(more or {}) do
-      opts[name] = value
-    end
-    return traceroute.create(stand_in.account, targets, opts)
+    return traceroute.create(stand_in.account, targets,
+      stand_in:options(behaviour, { token = "response-spec-token", retries = 0, quota = 0 }, more))
   end
 
   local function plain(value)

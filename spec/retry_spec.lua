@@ -22,11 +22,8 @@ describe("a further try", function()
 
   -- Each call has a token of its own: a 429 holds back all that share one.
   local function call(base_url, options)
-    local all = { base_url = base_url, ca_file = stand_in.ca_file, token = "retry-" .. stand_in:key(), timeout = 20 }
-    for name, value in pairs(options or {}) do
-      all[name] = value
-    end
-    return traceroute.create(stand_in.account, "192.0.2.1", all)
+    return traceroute.create(stand_in.account, "192.0.2.1",
+      stand_in:options(base_url, { token = "retry-" .. stand_in:key(), timeout = 20 }, options))
   end
 
   -- fails: how often the stand-in fails before it is ok.

@@ -202,13 +202,8 @@ describe("a credential", function()
     end
 
     local function ask(body, more)
-      local opts = {
-        base_url = stand_in:raw("repeat", body), ca_file = stand_in.ca_file, token = SECRET, retries = 0, quota = 0,
-      }
-      for name, value in pairs(more or {}) do
-        opts[name] = value
-      end
-      return traceroute.create(stand_in.account, { "a.example", "b.example" }, opts)
+      return traceroute.create(stand_in.account, { "a.example", "b.example" },
+        stand_in:options(stand_in:raw("repeat", body), { token = SECRET, retries = 0, quota = 0 }, more))
     end
 
     local function escaped(format)

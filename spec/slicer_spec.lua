@@ -22,11 +22,8 @@ describe("the slicer", function()
   end)
 
   local function create(url, targets, more)
-    local opts = { base_url = url, ca_file = stand_in.ca_file, token = "slicer-spec-token", retries = 0, quota = 0 }
-    for name, value in pairs(more or {}) do
-      opts[name] = value
-    end
-    return traceroute.create(stand_in.account, targets or "1.1.1.1", opts)
+    return traceroute.create(stand_in.account, targets or "1.1.1.1",
+      stand_in:options(url, { token = "slicer-spec-token", retries = 0, quota = 0 }, more))
   end
 
   -- The same value without its nulls, as results have none.

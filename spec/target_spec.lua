@@ -18,16 +18,8 @@ describe("a call's", function()
     stand_in:reset()
   end)
 
-  -- Options that reach the stand-in, with `more` on top; false takes one away.
   local function options(more)
-    local opts = {
-      base_url = stand_in:url(), ca_file = stand_in.ca_file, token = TOKEN, retries = 0, quota = 0,
-      colos = { "den01" },
-    }
-    for name, value in pairs(more or {}) do
-      opts[name] = value or nil
-    end
-    return opts
+    return stand_in:options(nil, { token = TOKEN, retries = 0, quota = 0, colos = { "den01" } }, more)
   end
 
   local function refused(targets, more)
@@ -161,7 +153,7 @@ describe("a call's", function()
   describe("colos", function()
     it("that are empty or absent are left out of the body", function()
       assert.equal('{"targets":["1.1.1.1"],"options":{}}', sent("1.1.1.1", { colos = {} }).body)
-      assert.equal('{"targets":["1.1.1.1"],"options":{}}', sent("1.1.1.1", { colos = false }).body)
+      assert.equal('{"targets":["1.1.1.1"],"options":{}}', sent("1.1.1.1", { colos = server.NONE }).body)
       assert.same({ "ams01", "den01" }, sent("1.1.1.1", { colos = { "ams01", "den01" } }).asked.colos)
       local many = {}
       for i = 1, 1000 do

@@ -19,13 +19,8 @@ describe("a URL", function()
 
   teardown(host.clean_environment)
 
-  -- Options that reach the stand-in, with `more` on top; false takes one away.
   local function options(more)
-    local opts = { base_url = stand_in:url(), ca_file = stand_in.ca_file, token = "url-spec-token", retries = 0 }
-    for name, value in pairs(more) do
-      opts[name] = value or nil
-    end
-    return opts
+    return stand_in:options(nil, { token = "url-spec-token", retries = 0 }, more)
   end
 
   local function refused(opts)
@@ -52,7 +47,7 @@ describe("a URL", function()
         assert.equal("http", sent({ base_url = stand_in:url("", "http", name) }).listener)
       end
       host.setenv("CLOUDFLARE_BASE_URL", stand_in:url("reversed"))
-      assert.matches("^/reversed/", sent({ base_url = false }).uri)
+      assert.matches("^/reversed/", sent({ base_url = server.NONE }).uri)
       assert.matches("^/ok/", sent({ base_url = stand_in:url("ok") }).uri)
     end)
 
@@ -89,7 +84,7 @@ describe("a URL", function()
         local err = refused(options { base_url = url })
         assert.same({ "base_url", why }, { err.path, err.message })
         host.setenv("CLOUDFLARE_BASE_URL", url)
-        assert.equal(why, refused(options { base_url = false }).message)
+        assert.equal(why, refused(options { base_url = server.NONE }).message)
       end)
     end
   end)

@@ -68,14 +68,7 @@ local function targets(count)
 end
 
 local function options(behaviour, more)
-  local opts = { base_url = stand_in:url(behaviour, more and more.listener), ca_file = stand_in.ca_file, retries = 0,
-    token = "secret", quota = 0, timeout = 30 }
-  for name, value in pairs(more or {}) do
-    if name ~= "listener" then
-      opts[name] = value
-    end
-  end
-  return opts
+  return stand_in:options(behaviour, { retries = 0, token = "secret", quota = 0, timeout = 30 }, more)
 end
 
 -- A call, and the kind of error it ends with; "" for none.

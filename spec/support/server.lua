@@ -9,7 +9,7 @@ local nginx = require "spec.support.nginx"
 local pki = require "spec.support.pki"
 local proxy = require "spec.support.proxy"
 
-local server = {}
+local server = { NONE = {} }
 local Server = {}
 Server.__index = Server
 
@@ -80,12 +80,22 @@ function Server:url(behaviour, listener, name)
   return ("%s://%s:%d%s/client/v4"):format(scheme, name or "localhost", port, behaviour)
 end
 
--- Options of a call that the behaviour answers: what it takes to reach it, then `own`, then `more` on top.
-function Server:options(behaviour, own, more)
-  local opts = { base_url = self:url(behaviour), ca_file = self.ca_file }
+-- Options of a call that goes to a behaviour or a whole URL: what it takes to reach it, then `own`, then `more` on top.
+-- `listener` among these is the behaviour's; server.NONE takes an option away.
+function Server:options(base, own, more)
+  local opts = { ca_file = self.ca_file }
   for _, given in ipairs { own, more } do
     for name, value in pairs(given) do
       opts[name] = value
+    end
+  end
+  if not opts.base_url then
+    opts.base_url = base and base:find("://", 1, true) and base or self:url(base, opts.listener)
+  end
+  opts.listener = nil
+  for name, value in pairs(opts) do
+    if value == server.NONE then
+      opts[name] = nil
     end
   end
   return opts
