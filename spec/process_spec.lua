@@ -6,8 +6,9 @@ local server = require "spec.support.server"
 local uv = require "luv"
 
 local LUA = host.checked_interpreter()
--- Seconds: long before anything that is interrupted would have ended by itself, however busy the machine is.
-local AT_ONCE = 5
+-- Seconds: long before anything that is interrupted would have ended by itself, however busy the machine is. Under
+-- valgrind a process ends once all its memory has been looked through.
+local AT_ONCE, TIMEOUT = 5 * host.patience(), 60
 
 describe("a process", function()
   local stand_in, directory
@@ -38,13 +39,13 @@ describe("a process", function()
       package.path, package.cpath = %q, %q
       traceroute, account = require "traceroute", %q
       function options(base_url, more)
-        local all = { base_url = base_url, ca_file = %q, token = "process", retries = 0, timeout = 20 }
+        local all = { base_url = base_url, ca_file = %q, token = "process", retries = 0, timeout = %d }
         for name, value in pairs(more or {}) do all[name] = value end
         return all
       end
       function at(base, behaviour) return (base:gsub("X", behaviour)) end
       KEY, HTTPS, HTTP11, HTTP = %q, %q, %q, %q
-    ]]):format(package.path, package.cpath, stand_in.account, stand_in.ca_file, stand_in:key(),
+    ]]):format(package.path, package.cpath, stand_in.account, stand_in.ca_file, TIMEOUT, stand_in:key(),
       any("https"), any("http11"), any("http")) .. text)
     return path
   end
@@ -85,7 +86,7 @@ describe("a process", function()
       stdin:write(input)
     end
     stdin:shutdown(function() stdin:close() end)
-    local deadline = uv.hrtime() + 20e9
+    local deadline = uv.hrtime() + TIMEOUT * 1e9
     poll:start(5, 5, function()
       if uv.hrtime() > deadline then
         process:kill("sigkill")
@@ -118,7 +119,7 @@ describe("a process", function()
 
   it("is interrupted in a pause", function()
     local got = interrupt { script([[
-      traceroute.create(account, "192.0.2.1", options(at(HTTP, "retry/1/503/seconds:15/" .. KEY),
+      traceroute.create(account, "192.0.2.1", options(at(HTTP, "retry/1/503/seconds:45/" .. KEY),
         { retries = 1 }))
     ]]) }
     assert.matches("interrupted!", got.said)
