@@ -84,6 +84,7 @@ function notation.write(value, encode, arrays, refuse)
   local before = order()
   local out, count = {}, 0
   local texts, members = {}, {} -- most names and many strings of a result come again
+  local format = ("%.1f"):format(0.5) == "0.5" and string.format or decimal
 
   local function text(string)
     local written = texts[string]
@@ -108,7 +109,7 @@ function notation.write(value, encode, arrays, refuse)
     if kind == "string" then
       written = text(item)
     elseif kind == "number" and is_plain(item) then
-      written = decimal("%.14g", item)
+      written = format("%.14g", item)
     elseif kind == "table" then
       return put_table(prefix, item, key, depth + 1)
     else
