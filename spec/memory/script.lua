@@ -72,10 +72,12 @@ local function create(call)
   return first .. " " .. err.kind
 end
 
+-- Whoever is asked is at hand and answers, if late where all cores are busy. As long as there is no memory for a
+-- probe, it waits for it until the timeout.
 local function probe(call)
   invalid(call)
   local result, err = call({ "127.0.0.1", "here.test" }, {
-    max_ttl = 3, packets_per_ttl = 1, dns_servers = servers, dns_timeout = 2, timeout = 3, rate = 1000,
+    max_ttl = 3, packets_per_ttl = 1, wait_time = 3, dns_servers = servers, dns_timeout = 2, timeout = 6, rate = 1000,
   })
   return err and not err.targets and err.kind or sum_up(result, err, 2)
 end
@@ -114,7 +116,9 @@ local function check()
     local call = what == "probe" and traceroute.probe or function(...)
       return wait(core.survey_in_thread(...))
     end
-    result, err = call("127.0.0.1", { max_ttl = 3, packets_per_ttl = 1, resolve = false, asn = false })
+    result, err = call("127.0.0.1", {
+      max_ttl = 3, packets_per_ttl = 1, wait_time = 3, resolve = false, asn = false,
+    })
   elseif what == "thread" then
     result, err = wait(core.start_in_thread("account", "192.0.2.1", options("ok")))
   else
