@@ -224,14 +224,15 @@ describe("an exchange", function()
   describe("ends in time", function()
     it("and hangs up when no answer comes, or it stops coming", function()
       for _, listener in ipairs { "https", "http11" } do
-        ask("ok", listener) -- opens the connection, which may take longer than the others have
-        stand_in:reset()
-        ask("hang", listener, { timeout = 0.3 * host.patience() })
-        ask("hang_after/3000", listener, { timeout = 0.3 * host.patience() })
-        local list = stand_in:await(function(list)
-          return #list == 2 and list[1].ended and list[2].ended
-        end)
-        assert.is_true(list[1].aborted and list[2].aborted)
+        for _, behaviour in ipairs { "hang", "hang_after/3000" } do
+          ask("ok", listener) -- opens the connection, which may take longer than is left to the other
+          stand_in:reset()
+          ask(behaviour, listener, { timeout = 0.3 * host.patience() })
+          local list = stand_in:await(function(list)
+            return #list == 1 and list[1].ended
+          end)
+          assert.is_true(list[1].aborted)
+        end
       end
     end)
 
@@ -312,15 +313,19 @@ describe("an exchange", function()
     end)
 
     it("keeps the proxy's password out of every message", function()
-      local urls = { "http://127.0.0.1:" .. server.free_port(), "ftp://127.0.0.1:1", "http://127.0.0.1:99999",
-        "http://x y:1", "http://[::1:1", "http://nowhere.invalid:1", guarded.url }
-      for _, url in ipairs(urls) do
+      -- An option that is no proxy's URL is refused; what the environment says is left to libcurl.
+      for url, kind in pairs {
+        ["http://127.0.0.1:" .. server.free_port()] = "connection", ["ftp://127.0.0.1:1"] = "invalid_request",
+        ["http://127.0.0.1:99999"] = "invalid_request", ["http://x y:1"] = "invalid_request",
+        ["http://[::1:1"] = "invalid_request", ["http://nowhere.invalid:1"] = "connection",
+        [guarded.url] = "connection",
+      } do
         url = url:gsub("//", "//alice:rabbithole@")
         for _, by in ipairs { "option", "environment" } do
           host.setenv("https_proxy", by == "environment" and url or nil)
-          local result, err, info = ask("ok", "https", { proxy = by == "option" and url })
+          local result, err, info = ask("ok", "https", { proxy = by == "option" and url or nil })
           assert.is_nil(result)
-          assert.is_truthy(err.kind == "connection" or err.kind == "invalid_request")
+          assert.equal(by == "option" and kind or "connection", err.kind)
           assert.is_nil((tostring(err) .. cjson.encode(info)):find("rabbithole", 1, true), url)
         end
       end

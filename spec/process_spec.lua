@@ -51,7 +51,8 @@ describe("a process", function()
   end
 
   local function run(text, before, lua)
-    return host.run(("timeout 60 %s %s %s 2>&1"):format(before or "", host.quote(lua or LUA), host.quote(script(text))))
+    return host.run(("timeout %d %s %s %s 2>&1"):format(TIMEOUT + 30, before or "", host.quote(lua or LUA),
+      host.quote(script(text))))
   end
 
   local function ends_well(text, before)

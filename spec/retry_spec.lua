@@ -9,7 +9,7 @@ local uv = require "luv"
 -- The stand-in's clock has milliseconds, and requests can arrive a little closer than they were sent.
 local SLACK = 0.02
 local TRIES = 10
-local NEVER = 10 -- seconds, within which a call that waits for nothing ends on any machine
+local AT_ONCE = 10 -- seconds, within which a call that waits for nothing ends on any machine
 
 describe("a further try", function()
   local stand_in
@@ -54,7 +54,7 @@ describe("a further try", function()
         return
       end
     end
-    error(("%.3f is not within %g and %g"):format(least, low, high))
+    error(("%.3f is not within %g and %g"):format(least, low, high), 2)
   end
 
   for status, kind in pairs {
@@ -157,11 +157,11 @@ describe("a further try", function()
       for status, kind in pairs { [429] = "rate_limit", [503] = "server" } do
         stand_in:reset()
         local start = uv.hrtime()
-        local result, err = ask(100, status, form, { timeout = NEVER })
-        assert.is_true((uv.hrtime() - start) / 1e9 < NEVER)
+        local result, err = ask(100, status, form, { timeout = AT_ONCE })
+        assert.is_true((uv.hrtime() - start) / 1e9 < AT_ONCE)
         assert.is_nil(result)
         assert.equal(kind, err.kind)
-        assert.is_true(err.retry_after <= after and err.retry_after >= after - 3)
+        assert.is_true(err.retry_after <= after and err.retry_after >= after - 1 - AT_ONCE)
         assert.equal(1, err.attempts)
         assert.equal(1, #stand_in:requests())
       end
@@ -183,7 +183,7 @@ describe("a further try", function()
   end)
 
   describe("after a timeout", function()
-    -- Over a connection that is there, so that a request arrives within its short time.
+    -- The first try has a connection that is there, so that it arrives within its short time.
     before_each(function()
       assert(call(stand_in:url()))
       stand_in:reset()
@@ -197,7 +197,7 @@ describe("a further try", function()
     end)
 
     it("is made when each try has its own time", function()
-      local try = 0.2 * host.patience()
+      local try = 0.5 * host.patience() -- within which the second makes a connection
       local began = host.now()
       local _, err, info = call(stand_in:url("hang"), { try_timeout = try, retries = 1 })
       assert.equal("timeout", err.kind)

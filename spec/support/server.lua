@@ -94,7 +94,7 @@ function Server:options(base, own, more)
   end
   opts.listener = nil
   for name, value in pairs(opts) do
-    if value == server.NONE then
+    if rawequal(value, server.NONE) then
       opts[name] = nil
     end
   end
