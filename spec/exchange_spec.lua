@@ -314,13 +314,13 @@ describe("an exchange", function()
 
     it("keeps the proxy's password out of every message", function()
       -- An option that is no proxy's URL is refused; what the environment says is left to libcurl.
-      for url, kind in pairs {
+      for address, kind in pairs {
         ["http://127.0.0.1:" .. server.free_port()] = "connection", ["ftp://127.0.0.1:1"] = "invalid_request",
         ["http://127.0.0.1:99999"] = "invalid_request", ["http://x y:1"] = "invalid_request",
         ["http://[::1:1"] = "invalid_request", ["http://nowhere.invalid:1"] = "connection",
         [guarded.url] = "connection",
       } do
-        url = url:gsub("//", "//alice:rabbithole@")
+        local url = address:gsub("//", "//alice:rabbithole@")
         for _, by in ipairs { "option", "environment" } do
           host.setenv("https_proxy", by == "environment" and url or nil)
           local result, err, info = ask("ok", "https", { proxy = by == "option" and url or nil })
