@@ -53,11 +53,13 @@ end
 
 -- Runs a shell command; returns its standard output and its exit status.
 function host.run(command)
-  local pipe = assert(io.popen("{ " .. command .. "\n}; echo \" $?\"", "r"))
+  local pipe = assert(io.popen("{ " .. command .. "\n}; printf '\\036%d\\036' $?", "r"))
   local output = pipe:read("*a")
   pipe:close()
-  local text, status = output:match("^(.*) (%d+)\n$")
-  return text, tonumber(status)
+  -- What the command left running may say something after its end.
+  local text, status, late = output:match("^(.*)\30(%d+)\30(.*)$")
+  assert(text, output)
+  return text .. late, tonumber(status)
 end
 
 function host.read(path)
