@@ -49,9 +49,16 @@ void tr_report_cleanup(struct tr_report *report) {
 
 /* ---- taking in ---- */
 
+/* A kept connection that broke before the answer began is libcurl's to replace, but it goes on saying
+** that one's end of whatever comes after. What it found wrong so far is over once this is called. */
+static void forget_words(struct tr_exchange *x) {
+  *x->curl_error = '\0';
+}
+
 static size_t on_header(char *line, size_t one, size_t length, void *arg) {
   struct tr_exchange *x = arg;
   (void)one;
+  forget_words(x);
   return tr_headers_take(&x->report.headers, line, length, x->endpoint->secret) == 0 ? length : 0;
 }
 
@@ -314,7 +321,7 @@ static void set_wishes(const struct tr_exchange *x) {
 
 /* Programs that the script runs do not inherit the connection. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
-  (void)arg;
+  forget_words(arg);
   (void)purpose;
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
@@ -343,6 +350,7 @@ static int set_options(struct tr_exchange *x) {
   failed |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) != CURLE_OK;
+  failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_error) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) != CURLE_OK;
   failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, x) != CURLE_OK;

@@ -163,6 +163,56 @@ describe("an exchange", function()
     assert.not_equal(list[1].connection, list[2].connection)
   end)
 
+  -- libcurl asks once more when a connection it kept is reset, and holds on to the words about that.
+  for third, words in pairs {
+    ["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n{}{}"] =
+      "^the response cannot be read: .*ncoding",
+    [false] = "[Cc]onnect to server; check base_url",
+  } do
+    it("says what went wrong, not how the kept connection ended: " .. words, function()
+      local answers = { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "reset", third }
+      local listener, handles, asked = uv.new_tcp(), {}, 0
+      handles[1] = listener
+      listener:bind("127.0.0.1", 0)
+      local port = listener:getsockname().port
+      listener:listen(8, function()
+        local client = uv.new_tcp()
+        listener:accept(client)
+        handles[#handles + 1] = client
+        client:read_start(function(_, text)
+          if client:is_closing() or not (text and text:find("}", 1, true)) then -- the request's end
+            return
+          end
+          asked = asked + 1
+          if answers[asked] ~= "reset" then
+            return client:write(answers[asked])
+          elseif not third then
+            listener:close()
+          end
+          client:close_reset()
+        end)
+      end)
+      local function run()
+        local job = traceroute.start(stand_in.account, "192.0.2.1",
+          { base_url = "http://127.0.0.1:" .. port, token = TOKEN, retries = 0, timeout = 20 })
+        while not job:step(0) do
+          uv.run("nowait")
+        end
+        return select(2, job:result())
+      end
+      run()
+      local err = run()
+      for _, handle in ipairs(handles) do
+        if not handle:is_closing() then
+          handle:close()
+        end
+      end
+      uv.run("nowait")
+      assert.equal(third and 3 or 2, asked)
+      assert.matches(words, err.message)
+    end)
+  end
+
   describe("decodes", function()
     for _, case in ipairs {
       { "gzip", "https" }, { "gzip", "http11" }, { "br", "https" },
