@@ -76,7 +76,7 @@ local function is_gone(pid)
 end
 
 local function wait_until(condition)
-  local deadline = host.now() + 10
+  local deadline = host.now() + host.LONG
   while not condition() do
     if host.now() > deadline then
       return false

@@ -8,7 +8,7 @@ local uv = require "luv"
 local LUA = host.checked_interpreter()
 -- Seconds: long before anything that is interrupted would have ended by itself, however busy the machine is. Under
 -- valgrind a process ends once all its memory has been looked through.
-local AT_ONCE, TIMEOUT = 5 * host.patience(), 60
+local AT_ONCE, TIMEOUT = 5 * host.patience(), host.LONG
 
 describe("a process", function()
   local stand_in, directory
@@ -39,14 +39,15 @@ describe("a process", function()
       package.path, package.cpath = %q, %q
       traceroute, account = require "traceroute", %q
       function options(base_url, more)
-        local all = { base_url = base_url, ca_file = %q, token = "process", retries = 0, timeout = %d }
+        local all = { base_url = base_url, ca_file = %q, token = "process", retries = 0, timeout = %d,
+          connect_timeout = %d }
         for name, value in pairs(more or {}) do all[name] = value end
         return all
       end
       function at(base, behaviour) return (base:gsub("X", behaviour)) end
       KEY, HTTPS, HTTP11, HTTP = %q, %q, %q, %q
-    ]]):format(package.path, package.cpath, stand_in.account, stand_in.ca_file, TIMEOUT, stand_in:key(),
-      any("https"), any("http11"), any("http")) .. text)
+    ]]):format(package.path, package.cpath, stand_in.account, stand_in.ca_file, TIMEOUT, TIMEOUT,
+      stand_in:key(), any("https"), any("http11"), any("http")) .. text)
     return path
   end
 

@@ -57,8 +57,8 @@ describe("the README's recipe", function()
 
   -- What the line says on both streams, and its status.
   local function run(line, shell)
-    local command = ("cd %s && HOME=%s PATH=%s:\"$PATH\" timeout 60 %s -c %s 2>&1"):format(host.quote(home),
-      host.quote(home), host.quote(bin), shell or "bash -o pipefail", host.quote(line))
+    local command = ("cd %s && HOME=%s PATH=%s:\"$PATH\" timeout %d %s -c %s 2>&1"):format(host.quote(home),
+      host.quote(home), host.quote(bin), 3 * host.LONG, shell or "bash -o pipefail", host.quote(line))
     return host.run(command)
   end
 

@@ -331,7 +331,7 @@ describe("the stand-in #heavy", function()
     local said, status = host.run(interpreter .. " -e " .. host.quote(script) .. " 2>/dev/null")
     assert.equal(137, status)
     local directory = said:match("^([^\n]+)")
-    local deadline = host.now() + 10
+    local deadline = host.now() + host.LONG
     while host.read(directory .. "/nginx.conf") and host.now() < deadline do
       host.pause(5)
     end

@@ -56,16 +56,16 @@ describe("without ca_file", function()
       for url in ("%s"):gmatch("%%S+") do
         local jobs, err = {}, nil
         for i = 1, %d do
-          jobs[i] = assert(traceroute.start(%q, "192.0.2.1",
-            { base_url = url, token = "TOKEN-OF-SPEC", retries = 0, timeout = 20 }))
+          jobs[i] = assert(traceroute.start(%q, "192.0.2.1", { base_url = url, token = "TOKEN-OF-SPEC", retries = 0,
+            timeout = %d, connect_timeout = %d }))
         end
         for _, job in ipairs(jobs) do
           err = err or select(2, traceroute.wait(job))
         end
         print(err or "fine")
       end
-    ]]):format(package.path, package.cpath, table.concat(urls, " "), many or 1, stand_in.account))
-    return (host.run(("timeout 60 unshare --mount sh -c %s 2>&1"):format(host.quote(
+    ]]):format(package.path, package.cpath, table.concat(urls, " "), many or 1, stand_in.account, host.LONG, host.LONG))
+    return (host.run(("timeout %d unshare --mount sh -c %s 2>&1"):format(5 * host.LONG, host.quote(
       ("mount --bind %s %s && exec %s %s/script.lua"):format(cas, SYSTEM, host.quote(host.checked_interpreter()),
         SYSTEM)))))
   end

@@ -120,7 +120,7 @@ add("spaces between the colos, 3 MB of them", { text = FIRST .. (" "):rep(300000
 add("a million colos", { text = FIRST .. (",{}"):rep(999999) .. "]}]}", kind = "invalid_response", status = 200,
   says = TOO_LARGE, colos = 32760 })
 add("a million colos that are numbers", { text = OPEN .. '[{"target":"1.1.1.1","colos":[1' .. (",1"):rep(999999)
-  .. "]}]}", kind = "invalid_response", status = 200, says = TOO_LARGE })
+  .. "]}]}", kind = "invalid_response", status = 200, says = TOO_LARGE, is_long = true })
 add("a colo of 300,000 nodes", { text = FIRST .. ',{"hops":[{"nodes":[' .. ("{},"):rep(299999) .. "{}]}]}]}]}",
   kind = "invalid_response", status = 200, says = TOO_LARGE, colos = { "den01" } })
 add("two megabytes of empty arrays", { text = OPEN .. "[" .. ("[],"):rep(699999) .. "[]]}", kind = "invalid_response",

@@ -10,7 +10,6 @@ local dns = {}
 local Server = {}
 Server.__index = Server
 
-local READY_SECONDS = 10
 
 local CONF = [[
 no-resolv
@@ -38,7 +37,7 @@ function dns.start(records, options)
   host.write(directory .. "/dns.conf", CONF:format(port, log, table.concat(records, "\n")))
   local running = process.launch(directory, ("%senv -u LD_PRELOAD dnsmasq --conf-file=%s"):format(
     options and options.prefix or "", host.quote(directory .. "/dns.conf")))
-  local deadline = host.now() + READY_SECONDS
+  local deadline = host.now() + host.LONG
   while not host.read(log):find("started, version", 1, true) do
     if host.now() > deadline then
       local why = running:said()

@@ -42,6 +42,9 @@ function host.now()
   return seconds + microseconds / 1e6
 end
 
+-- Seconds within which whatever happens at all has happened, however busy the machine: a deadline for polling.
+host.LONG = 60
+
 -- For polling with a deadline; never a way to be right.
 function host.pause(milliseconds)
   uv.sleep(milliseconds)

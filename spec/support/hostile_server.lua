@@ -28,8 +28,8 @@ local hostile_server = {}
 
 local TARGET = "1.1.1.1"
 local TIMEOUT, GRACE = 20 * host.patience(), 10 -- seconds
-local LATE = 3 -- after the timeout, where one has to run out
-local AT_ONCE = 5 * host.patience() -- where none has to
+local LATE = 3 * host.patience() -- after the timeout, where one has to run out
+local AT_ONCE = TIMEOUT / 2 -- where none has to
 
 -- A TCP port that does with its clients what `serve` says. Its URL and how to end it.
 local function listen(serve, plain, window)
@@ -193,7 +193,7 @@ function hostile_server.run(stand_in, case)
     opts[name] = value
   end
   local has_to_wait = case.kind == "timeout" or own_opts.connect_timeout
-  local limit = has_to_wait and (own_opts.connect_timeout or opts.timeout) + LATE or AT_ONCE * (case.is_long and 4 or 1)
+  local limit = has_to_wait and (own_opts.connect_timeout or opts.timeout) + LATE or AT_ONCE * (case.is_long and 2 or 1)
   local begun = uv.hrtime()
   local job = assert(traceroute.start(stand_in.account, TARGET, opts))
   local is_ours = case.serve or case.frames

@@ -7,8 +7,6 @@ local process = {}
 local Process = {}
 Process.__index = Process
 
-local READY_SECONDS = 20
-
 -- Starts the shell command, whose words are quoted already. The directory is removed with it.
 function process.launch(directory, command)
   host.run("mkfifo -m 666 " .. host.quote(directory .. "/ready"))
@@ -21,7 +19,7 @@ end
 -- nil and what it said, and the directory is gone.
 function Process:ready()
   local line = host.run(("timeout %d head -n 1 %s"):format(
-    READY_SECONDS, host.quote(self.directory .. "/ready")))
+    host.LONG, host.quote(self.directory .. "/ready")))
   if line:match("^ready") then
     return true
   end

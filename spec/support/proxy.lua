@@ -8,7 +8,6 @@ local proxy = {}
 local Proxy = {}
 Proxy.__index = Proxy
 
-local READY_SECONDS = 10
 
 local CONF = [[
 Port %d
@@ -31,7 +30,7 @@ function proxy.start(options)
   host.write(directory .. "/proxy.conf", CONF:format(port, directory,
     user and ("BasicAuth %s %s"):format(user, options.password) or ""))
   local running = process.launch(directory, "tinyproxy -d -c " .. host.quote(directory .. "/proxy.conf"))
-  local deadline = host.now() + READY_SECONDS
+  local deadline = host.now() + host.LONG
   while not host.connects(port) do
     if host.now() > deadline then
       local why = running:said()

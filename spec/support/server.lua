@@ -83,7 +83,7 @@ end
 -- Options of a call that goes to a behaviour or a whole URL: what it takes to reach it, then `own`, then `more` on top.
 -- `listener` among these is the behaviour's; server.NONE takes an option away.
 function Server:options(base, own, more)
-  local opts = { ca_file = self.ca_file }
+  local opts = { ca_file = self.ca_file, connect_timeout = 10 * host.patience() }
   for _, given in ipairs { own, more } do
     for name, value in pairs(given) do
       opts[name] = value
@@ -137,7 +137,7 @@ end
 -- Asks requests() until `predicate` holds of them; returns them, or nil when it does not within the
 -- seconds (20 by default).
 function Server:await(predicate, seconds)
-  local deadline = host.now() + (seconds or 20)
+  local deadline = host.now() + (seconds or host.LONG)
   repeat
     local list = self:requests()
     if predicate(list) then
