@@ -41,6 +41,7 @@ struct tr_exchange {
   int too_many_bytes;
   int deaf; /* what comes is counted but no longer looked at */
   char curl_error[CURL_ERROR_SIZE];
+  char old_words[CURL_ERROR_SIZE]; /* what that held, the last time libcurl began anew */
 };
 
 void tr_report_cleanup(struct tr_report *report) {
@@ -49,16 +50,16 @@ void tr_report_cleanup(struct tr_report *report) {
 
 /* ---- taking in ---- */
 
-/* A kept connection that broke before the answer began is libcurl's to replace, but it goes on saying
-** that one's end of whatever comes after. What it found wrong so far is over once this is called. */
-static void forget_words(struct tr_exchange *x) {
-  *x->curl_error = '\0';
+/* A kept connection that broke before its answer began is replaced by libcurl, which before 8.19 goes
+** on telling how that one ended, whatever comes after: it writes its words but once. */
+static void outlive_words(struct tr_exchange *x) {
+  if (*x->curl_error) memcpy(x->old_words, x->curl_error, sizeof x->old_words);
 }
 
 static size_t on_header(char *line, size_t one, size_t length, void *arg) {
   struct tr_exchange *x = arg;
   (void)one;
-  forget_words(x);
+  outlive_words(x);
   return tr_headers_take(&x->report.headers, line, length, x->endpoint->secret) == 0 ? length : 0;
 }
 
@@ -135,7 +136,7 @@ static void judge_transfer(struct tr_exchange *x, CURLcode result) {
   struct tr_ending ending = {
       .result = (int)result,
       .system_error = x->transfer.system_error,
-      .words = x->curl_error,
+      .words = strcmp(x->curl_error, x->old_words) == 0 ? "" : x->curl_error,
       .is_connected = is_connected(x),
       .is_paused = x->is_paused,
       .proxy_status = (int)proxy_status,
@@ -321,9 +322,10 @@ static void set_wishes(const struct tr_exchange *x) {
 
 /* Programs that the script runs do not inherit the connection. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
-  forget_words(arg);
   (void)purpose;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd >= 0) outlive_words(arg);
+  return fd;
 }
 
 /* 0, or -1: no memory. What secrets depend on must not be left at a default. */

@@ -93,9 +93,8 @@ describe("an exchange", function()
     local function start(calls, base_url)
       local jobs = {}
       for i = 1, calls do
-        jobs[i] = traceroute.start(stand_in.account, "192.0.2.1", {
-          base_url = base_url, ca_file = stand_in.ca_file, token = TOKEN, quota = 0, retries = 0, timeout = 30,
-        })
+        jobs[i] = traceroute.start(stand_in.account, "192.0.2.1",
+          stand_in:options(base_url, { token = TOKEN, quota = 0, retries = 0, timeout = 30 }))
       end
       return jobs
     end
@@ -153,9 +152,9 @@ describe("an exchange", function()
   it("opens another connection once a server has closed the kept one", function()
     local own = server.start()
     local first = traceroute.create(own.account, "192.0.2.1",
-      { base_url = own:url("until_close", "http11"), ca_file = own.ca_file, token = TOKEN, retries = 0 })
+      own:options("until_close", { listener = "http11", token = TOKEN, retries = 0 }))
     local second = traceroute.create(own.account, "192.0.2.1",
-      { base_url = own:url("ok", "http11"), ca_file = own.ca_file, token = TOKEN, retries = 0 })
+      own:options("ok", { listener = "http11", token = TOKEN, retries = 0 }))
     local list = own:requests()
     own:stop()
     assert.equal(2, #first[1].colos)
@@ -163,53 +162,72 @@ describe("an exchange", function()
     assert.not_equal(list[1].connection, list[2].connection)
   end)
 
-  -- libcurl asks once more when a connection it kept is reset, and holds on to the words about that.
-  for third, words in pairs {
-    ["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n{}{}"] =
-      "^the response cannot be read: .*ncoding",
-    [false] = "[Cc]onnect to server; check base_url",
+  -- libcurl asks once more when a connection it kept is reset, and holds on to the words about that. A server that
+  -- says in turn what is listed, to calls alone and then to two at once, which take two connections, if `two` is their
+  -- number. With `gone` it takes no more once it has reset a connection.
+  local OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+  local NO_GZIP = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n{}{}"
+  local UNREADABLE = "^the response cannot be read: .*ncoding"
+  for _, case in ipairs {
+    { "by another", says = UNREADABLE, connections = 2, OK, "reset", NO_GZIP },
+    { "by one that was kept, too", says = UNREADABLE, two = 3, connections = 2, OK, OK, OK, "reset", NO_GZIP },
+    { "by none", says = "[Cc]onnect to server; check base_url", gone = true, connections = 1, OK, "reset" },
   } do
-    it("says what went wrong, not how the kept connection ended: " .. words, function()
-      local answers = { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "reset", third }
-      local listener, handles, asked = uv.new_tcp(), {}, 0
-      handles[1] = listener
+    it("says what went wrong, not how a kept connection ended that was replaced " .. case[1], function()
+      local listener, clients, asked = uv.new_tcp(), {}, {}
       listener:bind("127.0.0.1", 0)
       local port = listener:getsockname().port
       listener:listen(8, function()
         local client = uv.new_tcp()
         listener:accept(client)
-        handles[#handles + 1] = client
+        clients[#clients + 1] = client
         client:read_start(function(_, text)
           if client:is_closing() or not (text and text:find("}", 1, true)) then -- the request's end
             return
           end
-          asked = asked + 1
-          if answers[asked] ~= "reset" then
-            return client:write(answers[asked])
-          elseif not third then
-            listener:close()
+          asked[#asked + 1] = client
+          local answer = case[1 + #asked]
+          if answer == "reset" then
+            client:close_reset()
+            if case.gone then
+              listener:close()
+            end
+          elseif #asked + 1 ~= case.two then
+            client:write(answer)
           end
-          client:close_reset()
+          if #asked == case.two then
+            asked[#asked - 1]:write(answer)
+          end
         end)
       end)
-      local function run()
-        local job = traceroute.start(stand_in.account, "192.0.2.1",
-          { base_url = "http://127.0.0.1:" .. port, token = TOKEN, retries = 0, timeout = 20 })
+      local function start()
+        return assert(traceroute.start(stand_in.account, "192.0.2.1",
+          { base_url = "http://127.0.0.1:" .. port, token = TOKEN, retries = 0, timeout = 20 }))
+      end
+      local function finish(job)
         while not job:step(0) do
           uv.run("nowait")
         end
         return select(2, job:result())
       end
-      run()
-      local err = run()
-      for _, handle in ipairs(handles) do
+      finish(start())
+      if case.two then
+        local one, other = start(), start()
+        finish(one)
+        finish(other)
+      end
+      local err = finish(start())
+      local count = #clients
+      clients[#clients + 1] = listener
+      for _, handle in ipairs(clients) do
         if not handle:is_closing() then
           handle:close()
         end
       end
       uv.run("nowait")
-      assert.equal(third and 3 or 2, asked)
-      assert.matches(words, err.message)
+      assert.matches(case.says, err.message)
+      assert.equal(#case - 1, #asked)
+      assert.equal(case.connections, count)
     end)
   end
 
