@@ -29,10 +29,12 @@ describe("the garbage collector", function()
     collectgarbage("setstepmul", multiplier)
   end)
 
+  local function options(colos, on_progress)
+    return stand_in:options(("big/10/%d/15"):format(colos), { token = "secret", on_progress = on_progress })
+  end
+
   local function call(colos)
-    local result = traceroute.create(stand_in.account, targets, {
-      base_url = stand_in:url(("big/10/%d/15"):format(colos)), ca_file = stand_in.ca_file, token = "secret",
-    })
+    local result = traceroute.create(stand_in.account, targets, options(colos))
     assert.equal(colos, #result[10].colos)
     return result
   end
@@ -64,12 +66,9 @@ describe("the garbage collector", function()
   end)
 
   it("goes on after a call that was cancelled while it decoded", function()
-    local job = traceroute.start(stand_in.account, targets, {
-      base_url = stand_in:url(("big/10/%d/15"):format(LARGE)), ca_file = stand_in.ca_file, token = "secret",
-      on_progress = function(progress)
-        return progress.colos == 0
-      end,
-    })
+    local job = traceroute.start(stand_in.account, targets, options(LARGE, function(progress)
+      return progress.colos == 0
+    end))
     local _, err = traceroute.wait(job)
     assert.equal("cancelled", err.kind)
     assert.is_true(is_running())
@@ -82,9 +81,7 @@ describe("the garbage collector", function()
     end
     call(1) -- pays for the large answers of others, as a call does first
     collectgarbage()
-    local job = traceroute.start(stand_in.account, targets, {
-      base_url = stand_in:url(("big/10/%d/15"):format(LARGEST)), ca_file = stand_in.ca_file, token = "secret",
-    })
+    local job = traceroute.start(stand_in.account, targets, options(LARGEST))
     local weak = setmetatable({ {} }, { __mode = "v" })
     local done = job:step(60)
     local entry = weak[1]
@@ -130,10 +127,7 @@ describe("the garbage collector", function()
     end
     for i = 1, 20 do
       collectgarbage()
-      local job = traceroute.start(stand_in.account, targets, {
-        base_url = stand_in:url(("big/10/%d/15"):format(LARGEST)), ca_file = stand_in.ca_file, token = "secret",
-        on_progress = on_progress,
-      })
+      local job = traceroute.start(stand_in.account, targets, options(LARGEST, on_progress))
       discard(finalize)
       is_within = true
       while not job:step(60) do end

@@ -52,7 +52,7 @@ describe("the memory of a worker", function()
       local asked = nginx:begin(many("hang"), 60)
       assert.is_table(stand_in:await(function(list)
         return #list == 20
-      end, 30))
+      end))
       asked:abort()
       assert.same({ right = 20, wrong = {} }, cjson.decode((nginx:get(many("ok"), 60))))
       assert.is_table(stand_in:await(function(list)
@@ -61,12 +61,12 @@ describe("the memory of a worker", function()
           aborted = aborted + (request.aborted and 1 or 0)
         end
         return #list == 40 and aborted == 20
-      end, 30))
+      end))
     end
     nginx:signal("HUP")
     assert.is_true(worker.await(function()
       return not worker.is_alive(pid)
-    end, 30))
+    end))
     local log = host.read(("%s/%d.valgrind"):format(logs, pid))
     -- Each report ends with a line that says nothing.
     local ours = {}

@@ -26,10 +26,10 @@ describe("a plan", function()
       targets[i] = "host" .. i .. ".example"
     end
     targets[22] = "HOST1.example"
-    local opts = {
-      base_url = stand_in:url "ok", ca_file = stand_in.ca_file, token = "plan-token", concurrency = 1,
-      colos = { "den01" }, packet_type = "udp", packets_per_ttl = 1, port = 33434, user_agent = "plan/1",
-    }
+    local opts = stand_in:options("ok", {
+      token = "plan-token", concurrency = 1, colos = { "den01" }, packet_type = "udp", packets_per_ttl = 1,
+      port = 33434, user_agent = "plan/1",
+    })
     local plan = assert(traceroute.plan(stand_in.account, targets, opts))
     assert.same({}, stand_in:requests())
     assert.truthy(traceroute.create(stand_in.account, targets, opts))

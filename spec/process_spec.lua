@@ -484,7 +484,7 @@ describe("a process", function()
         local status = ffi.new "int[1]"
         ffi.C.waitpid(pid, status, 0)
         assert(status[0] == 0)
-        assert(job:step(10))
+        assert(job:step(60))
         assert(job:result())
         assert(traceroute.create(account, "192.0.2.1", ok))
         print "fine"

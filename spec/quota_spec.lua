@@ -1,6 +1,7 @@
 -- How fast this process goes: the option quota, shared by all its calls with one token, and what the
 -- service says in its Ratelimit header. Arrivals are timed by the stand-in.
 
+local host = require "spec.support.host"
 local server = require "spec.support.server"
 local traceroute = require "traceroute"
 local uv = require "luv"
@@ -66,7 +67,7 @@ describe("the pace of a process", function()
     assert.is_nil(result)
     is_held(err)
     local job = traceroute.start(stand_in.account, targets(1), options("ok", { quota = 3 }))
-    assert.is_true(job:step(5))
+    assert.is_true(job:step(host.LONG))
     is_held(select(2, job:result()))
     assert.equal(3, #stand_in:requests())
     token = "quota-" .. stand_in:key()

@@ -244,10 +244,8 @@ describe("a further try", function()
     for i = 1, 25 do
       targets[i] = "192.0.2." .. i
     end
-    local result, err, info = traceroute.create(stand_in.account, targets, {
-      base_url = stand_in:url("fail_target/192.0.2.15/503/ms:5"), ca_file = stand_in.ca_file,
-      token = "retry-" .. stand_in:key(), retries = 2,
-    })
+    local result, err, info = traceroute.create(stand_in.account, targets,
+      stand_in:options("fail_target/192.0.2.15/503/ms:5", { token = "retry-" .. stand_in:key(), retries = 2 }))
     assert.equal("server", err.kind)
     assert.equal(10, #err.targets)
     assert.equal("192.0.2.11", err.targets[1])

@@ -368,7 +368,7 @@ describe("a credential", function()
       local go_on = io.open(fifo, "w")
       local pid, said = child:read("*l"), child:read("*l")
       -- what lives in the thread is freed there, soon after the job's end
-      local found, until_then = copies(pid, length, after), host.now() + host.LONG
+      local found, until_then = copies(pid, length, after), host.now() + 10
       while found and found > 0 and host.now() < until_then do
         host.pause(20)
         found = copies(pid, length, after)

@@ -17,9 +17,8 @@ describe("a colo's result", function()
 
   local function ask(text, validate)
     local base = stand_in:raw("usual", '{"success":true,"errors":[],"messages":[],"result":' .. text .. "}")
-    return traceroute.create(stand_in.account, "target1.example", {
-      base_url = base, ca_file = stand_in.ca_file, token = "secret", retries = 0, quota = 0, validate = validate,
-    })
+    return traceroute.create(stand_in.account, "target1.example",
+      stand_in:options(base, { token = "secret", retries = 0, quota = 0, validate = validate }))
   end
 
   local function assert_same(one, other, path)

@@ -129,13 +129,13 @@ local function with_load(base, calls, stagger, targets)
   nginx:get(path("/load", base, { n = calls, stagger = stagger, targets = targets }))
   assert(worker.await(function()
     return tonumber((nginx:get("/flying"))) == calls
-  end, 30), "the calls did not take off")
+  end), "the calls did not take off")
   local row = measure(nginx, pid)
   assert(tonumber((nginx:get("/flying"))) == calls, "a call failed: see nginx's error log")
   nginx:get("/stop")
   assert(worker.await(function()
     return tonumber((nginx:get("/flying"))) == 0
-  end, 30), "the calls did not end")
+  end), "the calls did not end")
   return row
 end
 

@@ -62,9 +62,9 @@ describe("cf-traceroute as a program", function()
     stand_in:reset()
     -- A shell's child in the background ignores interrupts: env gives it back the default.
     local pipe = io.popen(("echo $$; CLOUDFLARE_API_TOKEN=secret-token timeout -s KILL %d env --default-signal=INT %s "
-      .. "%s one.example --account %s --base-url %s --ca-file %s --save %s 2>&1; echo status $?"):format(
+      .. "%s one.example --account %s --base-url %s --save %s 2>&1; echo status $?"):format(
       2 * host.LONG, interpreter, host.root() .. "/lua/traceroute/cli/main.lua", stand_in.account,
-      host.quote(stand_in:url "hang"), host.quote(stand_in.ca_file), host.quote("/nonexistent/never written")))
+      host.quote(stand_in:url("hang", "http")), host.quote("/nonexistent/never written")))
     local shell = pipe:read("*l")
     assert.is_table(stand_in:await(function(list)
       return #list == 1

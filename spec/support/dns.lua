@@ -10,7 +10,6 @@ local dns = {}
 local Server = {}
 Server.__index = Server
 
-
 local CONF = [[
 no-resolv
 no-hosts

@@ -185,13 +185,8 @@ function hostile_server.run(stand_in, case)
   local url, stop = place(stand_in, case)
   -- a token of its own: what a 429 says holds for whoever shares it
   local token = ("hostile-token-%d-%d"):format(uv.os_getpid(), calls)
-  local opts = {
-    base_url = url, ca_file = stand_in.ca_file, token = token, timeout = TIMEOUT, retries = 0, quota = 0,
-  }
   local own_opts = type(case.opts) == "function" and case.opts(stand_in) or case.opts or {}
-  for name, value in pairs(own_opts) do
-    opts[name] = value
-  end
+  local opts = stand_in:options(url, { token = token, timeout = TIMEOUT, retries = 0, quota = 0 }, own_opts)
   local has_to_wait = case.kind == "timeout" or own_opts.connect_timeout
   local limit = has_to_wait and (own_opts.connect_timeout or opts.timeout) + LATE or AT_ONCE * (case.is_long and 2 or 1)
   local begun = uv.hrtime()

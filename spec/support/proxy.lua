@@ -8,7 +8,6 @@ local proxy = {}
 local Proxy = {}
 Proxy.__index = Proxy
 
-
 local CONF = [[
 Port %d
 Listen 127.0.0.1

@@ -83,7 +83,10 @@ end
 -- Options of a call that goes to a behaviour or a whole URL: what it takes to reach it, then `own`, then `more` on top.
 -- `listener` among these is the behaviour's; server.NONE takes an option away.
 function Server:options(base, own, more)
-  local opts = { ca_file = self.ca_file, connect_timeout = 10 * host.patience() }
+  local opts = { ca_file = self.ca_file }
+  if host.patience() > 1 then
+    opts.connect_timeout = 10 * host.patience()
+  end
   for _, given in ipairs { own, more } do
     for name, value in pairs(given) do
       opts[name] = value
@@ -134,10 +137,9 @@ function Server:requests()
   return list
 end
 
--- Asks requests() until `predicate` holds of them; returns them, or nil when it does not within the
--- seconds (20 by default).
-function Server:await(predicate, seconds)
-  local deadline = host.now() + (seconds or host.LONG)
+-- Asks requests() until `predicate` holds of them; returns them, or nil when it never does.
+function Server:await(predicate)
+  local deadline = host.now() + host.LONG
   repeat
     local list = self:requests()
     if predicate(list) then

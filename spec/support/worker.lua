@@ -151,9 +151,9 @@ function worker.is_alive(pid)
   return host.read(("/proc/%d/stat"):format(pid)) ~= nil
 end
 
---- Asks `predicate` until it holds, for at most so many seconds (host.LONG); its value, or nil.
-function worker.await(predicate, seconds)
-  local deadline = host.now() + (seconds or host.LONG)
+--- Asks `predicate` until it holds; its value, or nil when it never does.
+function worker.await(predicate)
+  local deadline = host.now() + host.LONG
   repeat
     local value = predicate()
     if value then
