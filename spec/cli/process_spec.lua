@@ -64,6 +64,18 @@ describe("cf-traceroute's process", function()
     return finish()
   end
 
+  -- Whether all that the stand-in has sent gets read.
+  local function await_taken()
+    local port, deadline, unread = (":%04X"):format(stand_in.ports.http), host.now() + host.LONG, nil
+    repeat
+      unread = 0
+      for remote, bytes in host.read("/proc/net/tcp"):gmatch("%d+: %x+:%x+ %x+(:%x+) %x+ %x+:(%x+)") do
+        unread = unread + (remote == port and tonumber(bytes, 16) or 0)
+      end
+    until unread == 0 or host.now() > deadline
+    return unread == 0
+  end
+
   -- The addresses of the paths that a file holds, by target.
   local function kept(name)
     local set = {}
@@ -78,7 +90,7 @@ describe("cf-traceroute's process", function()
     assert.is_table(stand_in:await(function(list)
       return #list == 2 and (list[1].ended or list[2].ended)
     end))
-    host.pause(300 * host.patience())
+    assert.is_true(await_taken())
     signal("INT", pid)
     local said = finish()
     assert.is_true(said.seconds < AT_ONCE)
