@@ -11,8 +11,8 @@
 #define ANCHOR "traceroute.decode" /* registry: what makes an instance, and the last one's decode */
 enum { NEW = 1, DECODE };
 
-/* The registry's table is at the top of the stack. */
-static void renew(lua_State *L) {
+/* The registry's table is the argument. */
+static int l_renew(lua_State *L) {
   lua_rawgeti(L, -1, NEW);
   lua_call(L, 0, 1);
   lua_getfield(L, -1, "decode_invalid_numbers");
@@ -22,8 +22,8 @@ static void renew(lua_State *L) {
   lua_pushinteger(L, TR_SLICER_DEPTH_MAX);
   lua_call(L, 1, 0);
   lua_getfield(L, -1, "decode");
-  lua_rawseti(L, -3, DECODE);
-  lua_pop(L, 1);
+  lua_rawseti(L, 1, DECODE);
+  return 0;
 }
 
 void tr_decode_register(lua_State *L) {
@@ -34,7 +34,9 @@ void tr_decode_register(lua_State *L) {
   lua_getfield(L, -1, "new");
   lua_rawseti(L, -3, NEW);
   lua_pop(L, 1);
-  renew(L);
+  lua_pushcfunction(L, l_renew);
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 0);
   lua_setfield(L, LUA_REGISTRYINDEX, ANCHOR);
 }
 
@@ -42,8 +44,8 @@ void tr_decode_register(lua_State *L) {
 static int attempt(lua_State *L, const char *text, size_t length) {
   lua_rawgeti(L, -1, DECODE);
   lua_pushlstring(L, text, length);
-  int status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM || (status != 0 && tr_interrupt_came(L))) lua_error(L);
+  int status = tr_interrupt_call(L, 1);
+  if (status == LUA_ERRMEM) lua_error(L);
   return status == 0;
 }
 
@@ -51,6 +53,13 @@ static int reads_fractions(lua_State *L) {
   int reads = attempt(L, "[0.5]", 5);
   lua_pop(L, 1);
   return reads;
+}
+
+static void renew(lua_State *L) {
+  lua_pushcfunction(L, l_renew);
+  lua_pushvalue(L, -2);
+  if (tr_interrupt_call(L, 1) != 0) lua_error(L);
+  lua_pop(L, 1);
 }
 
 int tr_decode(lua_State *L, const char *text, size_t length) {

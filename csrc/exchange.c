@@ -41,7 +41,7 @@ struct tr_exchange {
   int too_many_bytes;
   int deaf; /* what comes is counted but no longer looked at */
   char curl_error[CURL_ERROR_SIZE];
-  char old_words[CURL_ERROR_SIZE]; /* what that held, the last time libcurl began anew */
+  char old_words[CURL_ERROR_SIZE]; /* what that held before the last socket or header line */
 };
 
 void tr_report_cleanup(struct tr_report *report) {
@@ -50,8 +50,9 @@ void tr_report_cleanup(struct tr_report *report) {
 
 /* ---- taking in ---- */
 
-/* A kept connection that broke before its answer began is replaced by libcurl, which before 8.19 goes
-** on telling how that one ended, whatever comes after: it writes its words but once. */
+/* A kept connection that broke before its answer began is replaced by libcurl, which goes on telling
+** how that one ended, whatever comes after: it writes its words but once (from 8.19 on, once for each
+** connection that it makes). */
 static void outlive_words(struct tr_exchange *x) {
   if (*x->curl_error) memcpy(x->old_words, x->curl_error, sizeof x->old_words);
 }
@@ -324,7 +325,7 @@ static void set_wishes(const struct tr_exchange *x) {
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
   (void)purpose;
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  if (fd >= 0) outlive_words(arg);
+  if (fd >= 0) outlive_words(arg); /* else the words may be about just that */
   return fd;
 }
 

@@ -50,7 +50,9 @@ static int l_take_pieces(lua_State *L) {
   const struct taking *taking = lua_touserdata(L, 2);
   struct tr_intake *in = taking->in;
   while ((in->piece = tr_source_next(in->source))) {
+    in->is_torn = 1;
     in->reader->take(L, 1, in->self, in->piece);
+    in->is_torn = 0;
     tr_piece_free(in->piece);
     in->piece = NULL;
     tr_collector_pace(L, taking->collector);
@@ -59,8 +61,9 @@ static int l_take_pieces(lua_State *L) {
   return 0;
 }
 
-/* Takes pieces in for `seconds` or, below 0, until none is left. The collector stays held: a call
-** takes pieces in many times before the script sees anything. */
+/* Takes pieces in for `seconds` or, below 0, until none is left. An interrupt raises before or after
+** a piece, never within. The collector stays held: a call takes pieces in many times before the
+** script sees anything. */
 static void take_pieces(lua_State *L, struct tr_intake *in, int state, double seconds) {
   if (tr_outbox_look(&in->source->outbox) != TR_OUTBOX_PIECES) return;
   struct taking taking = {in, NULL, seconds < 0 ? -1 : tr_clock() + seconds};
@@ -70,11 +73,10 @@ static void take_pieces(lua_State *L, struct tr_intake *in, int state, double se
   lua_pushlightuserdata(L, &taking);
   tr_interrupt_hold(L, &aside);
   taking.collector = tr_collector_hold(L, tr_outbox_received(&in->source->outbox));
-  in->is_torn = 1;
   int status = lua_pcall(L, 2, 0, 0);
   tr_interrupt_release(L, &aside);
   if (status != 0) lua_error(L);
-  in->is_torn = 0;
+  tr_interrupt_raise(L);
 }
 
 /* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */

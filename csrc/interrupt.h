@@ -1,6 +1,6 @@
-/* interrupt: tells an error that a signal raised (Ctrl-C) from one that is a value. The
-** interpreter's handler sets a hook, which raises at the next call: inside a protected one that
-** error would be taken for the callee's. */
+/* interrupt: keeps what a signal raises (Ctrl-C) out of work that must not stop half-way. The
+** interpreter's handler sets a hook, which raises at the next call or return: inside a protected
+** call that error would be taken for the callee's. */
 #ifndef TR_INTERRUPT_H
 #define TR_INTERRUPT_H
 
@@ -14,10 +14,14 @@ struct tr_interrupt {
 /* Puts the program's hook aside, and one that does nothing in its place. */
 void tr_interrupt_hold(lua_State *L, struct tr_interrupt *aside);
 
-/* Whether a handler has set its hook since: what is raised now is its error. */
-int tr_interrupt_came(lua_State *L);
+/* As lua_pcall with one result, between hold and release: no handler's hook gets into it. What one
+** that came just then raised is kept, and the function called again. */
+int tr_interrupt_call(lua_State *L, int arguments);
 
-/* Puts the program's hook back, unless a handler has set another. */
+/* Puts the program's hook back, unless a handler has set another, whose time will come. */
 void tr_interrupt_release(lua_State *L, const struct tr_interrupt *aside);
+
+/* After the release: raises what was kept, if anything. */
+void tr_interrupt_raise(lua_State *L);
 
 #endif

@@ -128,6 +128,55 @@ describe("a process", function()
     assert.is_true(got.seconds < AT_ONCE, got.seconds)
   end)
 
+  -- A handler's hook that comes while lua-cjson has a piece, at each of its calls, and raises at each of the calls and
+  -- returns from there on. One more step, and all is there.
+  it("loses nothing that arrived when it is interrupted within a piece", function()
+    ends_well [[
+      local cjson = require "cjson"
+      local real, calls, come_at, left = cjson.new, 0, 0, 0
+      local function came()
+        left = left - 1
+        if left == 0 then
+          debug.sethook()
+          error("interrupted!", 0)
+        end
+      end
+      function cjson.new()
+        local instance = real()
+        return setmetatable({ decode = function(text)
+          calls = calls + 1
+          if calls == come_at then debug.sethook(came, "cr") end
+          return instance.decode(text)
+        end }, { __index = instance })
+      end
+      local opts = options(at(HTTP, "newer"), { quota = 0 })
+      local whole = assert(traceroute.create(account, "192.0.2.1", opts))
+      local decodings, raised = calls, 0
+      assert(decodings >= 4, decodings)
+      for call = 1, decodings do
+        for count = 1, 9 do
+          calls, come_at, left = 0, call, count
+          local job, done = assert(traceroute.start(account, "192.0.2.1", opts)), nil
+          repeat
+            local ran, what = pcall(function()
+              local is_done, err = job:step(5)
+              debug.sethook()
+              return assert(is_done or is_done == false, err) and is_done
+            end)
+            assert(ran or tostring(what) == "interrupted!", tostring(what))
+            raised = raised + (ran and 0 or 1)
+            done = ran and what
+          until done
+          local result, err = job:result()
+          assert(not err, tostring(err))
+          assert(require "luassert.util".deepcompare(whole, result), call .. ", " .. count)
+        end
+      end
+      assert(raised >= (jit and 2 or 7) * decodings, raised) -- LuaJIT calls no hook for a C function
+      print "fine"
+    ]]
+  end)
+
   -- Large answers one after another: most of the time goes into decoding, where an interrupt must not be taken for
   -- a fault of the text.
   it("is interrupted while answers are decoded", function()

@@ -367,7 +367,7 @@ describe("a credential", function()
         host.quote(stand_in.ca_file), length.stem, length.count, try, fifo), "r")
       local go_on = io.open(fifo, "w")
       local pid, said = child:read("*l"), child:read("*l")
-      -- what lives in the thread is freed there, soon after the job's end
+      -- what lives in the thread is freed there, soon after the job's end; what stays by chance stays all the time
       local found, until_then = copies(pid, length, after), host.now() + 10
       while found and found > 0 and host.now() < until_then do
         host.pause(20)

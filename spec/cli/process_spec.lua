@@ -37,7 +37,7 @@ describe("cf-traceroute's process", function()
   -- connection is given.
   local function call(behaviour, words)
     return ("%s --from den01 --retries 0 --timeout 600 --account %s --base-url %s %s"):format(TARGETS,
-      stand_in.account, host.quote(stand_in:url(behaviour, "http")), words)
+      stand_in.account, host.quote(stand_in:url(behaviour, "http", "127.0.0.1")), words)
   end
 
   -- In a group of its own, with the signals of a shell that is not in the background.
@@ -64,16 +64,22 @@ describe("cf-traceroute's process", function()
     return finish()
   end
 
-  -- Whether all that the stand-in has sent gets read.
-  local function await_taken()
-    local port, deadline, unread = (":%04X"):format(stand_in.ports.http), host.now() + host.LONG, nil
+  -- Whether all that the stand-in has sent gets read, by a connection that is still there.
+  local function await_read()
+    local port, deadline = (":%04X"):format(stand_in.ports.http), host.now() + host.LONG
     repeat
-      unread = 0
-      for remote, bytes in host.read("/proc/net/tcp"):gmatch("%d+: %x+:%x+ %x+(:%x+) %x+ %x+:(%x+)") do
-        unread = unread + (remote == port and tonumber(bytes, 16) or 0)
+      host.pause(2)
+      local connections, unread = 0, 0
+      for remote, bytes in host.read("/proc/net/tcp"):gmatch("%d+: %x+:%x+ %x+(:%x+) 01 %x+:(%x+)") do
+        if remote == port then
+          connections, unread = connections + 1, unread + tonumber(bytes, 16)
+        end
       end
-    until unread == 0 or host.now() > deadline
-    return unread == 0
+      if connections > 0 and unread == 0 then
+        return true
+      end
+    until host.now() > deadline
+    return false
   end
 
   -- The addresses of the paths that a file holds, by target.
@@ -90,7 +96,7 @@ describe("cf-traceroute's process", function()
     assert.is_table(stand_in:await(function(list)
       return #list == 2 and (list[1].ended or list[2].ended)
     end))
-    assert.is_true(await_taken())
+    assert.is_true(await_read())
     signal("INT", pid)
     local said = finish()
     assert.is_true(said.seconds < AT_ONCE)

@@ -42,7 +42,7 @@ function host.now()
   return seconds + microseconds / 1e6
 end
 
--- Seconds within which whatever happens at all has happened, however busy the machine: a deadline for polling.
+-- Seconds within which whatever happens at all has happened, however busy the machine.
 host.LONG = 60
 
 -- For polling with a deadline; never a way to be right.
