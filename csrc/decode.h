@@ -10,8 +10,8 @@
 /* Once for each Lua state; raises when lua-cjson is not installed. */
 void tr_decode_register(lua_State *L);
 
-/* Pushes the value and returns 0, or pushes a message and returns -1. Called while the program's hook
-** is put aside; raises for lack of memory and what a handler of Ctrl-C raises. */
+/* Pushes the value and returns 0, or pushes a message and returns -1. Called between hold and release
+** of interrupts, which it keeps; raises for lack of memory. */
 int tr_decode(lua_State *L, const char *text, size_t length);
 
 #endif

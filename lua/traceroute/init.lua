@@ -84,8 +84,8 @@ function traceroute.survey(targets, opts)
   return start("survey", "survey_in_thread", nil, false, targets, opts)
 end
 
---- Waits for a job that was started: blocks in a script, yields in nginx. An interrupt (Ctrl-C) cancels the job and
---- is raised as usual.
+--- Waits for a job that was started: blocks in a script, yields in nginx. An interrupt (Ctrl-C) cancels the job, whose
+--- `result` then has what came, and is raised as usual.
 ---@param job traceroute.Job
 ---@return traceroute.Result? result as from create
 ---@return traceroute.Error? err
