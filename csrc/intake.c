@@ -75,8 +75,9 @@ static void take_pieces(lua_State *L, struct tr_intake *in, int state, double se
   taking.collector = tr_collector_hold(L, tr_outbox_received(&in->source->outbox));
   int status = lua_pcall(L, 2, 0, 0);
   tr_interrupt_release(L, &aside);
-  if (status != 0) lua_error(L);
-  tr_interrupt_raise(L);
+  int came = tr_interrupt_pop(L);
+  if (came && status != 0) lua_pop(L, 1); /* one thing is raised */
+  if (came || status != 0) lua_error(L);
 }
 
 /* What the interpreter's handler of Ctrl-C raises, which no callback may turn into a value. */

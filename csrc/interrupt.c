@@ -32,7 +32,7 @@ static void keep(lua_State *L) {
 int tr_interrupt_call(lua_State *L, int arguments) {
   struct tr_interrupt late = {NULL, 0, 0};
   int first = lua_gettop(L) - arguments, status;
-  luaL_checkstack(L, arguments + 1, NULL);
+  luaL_checkstack(L, arguments + 2, NULL);
   for (;;) {
     if (has_come(L)) {
       struct tr_interrupt gone;
@@ -47,7 +47,8 @@ int tr_interrupt_call(lua_State *L, int arguments) {
     else
       keep(L);
   }
-  if (late.hook) (void)lua_sethook(L, late.hook, late.mask, late.count);
+  if (late.hook && !(has_come(L) && lua_gethook(L)))
+    (void)lua_sethook(L, late.hook, late.mask, late.count);
   lua_replace(L, first);
   lua_settop(L, first);
   return status;
@@ -58,15 +59,15 @@ void tr_interrupt_release(lua_State *L, const struct tr_interrupt *aside) {
   (void)lua_sethook(L, aside->hook, aside->mask, aside->count);
 }
 
-void tr_interrupt_raise(lua_State *L) {
+int tr_interrupt_pop(lua_State *L) {
   lua_pushlightuserdata(L, &kept);
   lua_rawget(L, LUA_REGISTRYINDEX);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
-    return;
+    return 0;
   }
   lua_pushlightuserdata(L, &kept);
   lua_pushnil(L);
   lua_rawset(L, LUA_REGISTRYINDEX);
-  lua_error(L);
+  return 1;
 }

@@ -15,13 +15,13 @@ struct tr_interrupt {
 void tr_interrupt_hold(lua_State *L, struct tr_interrupt *aside);
 
 /* As lua_pcall with one result, between hold and release: no handler's hook gets into it. What one
-** that came just then raised is kept, and the function called again. */
+** that came just then raised is kept for tr_interrupt_pop, and the function called again. */
 int tr_interrupt_call(lua_State *L, int arguments);
 
 /* Puts the program's hook back, unless a handler has set another, whose time will come. */
 void tr_interrupt_release(lua_State *L, const struct tr_interrupt *aside);
 
-/* After the release: raises what was kept, if anything. */
-void tr_interrupt_raise(lua_State *L);
+/* Pushes what was kept, which then no longer is, and returns 1; 0: nothing was. */
+int tr_interrupt_pop(lua_State *L);
 
 #endif

@@ -130,8 +130,8 @@ struct work {
 };
 
 /* Runs the body unless the job is over, and raises what that raised, with the collector released.
-** A job that ran out of memory within a piece is over. One that was interrupted can still be
-** cancelled, and has what came.
+** A job that is torn, for lack of memory, is over. One that was interrupted goes on, or can be
+** cancelled and has what came.
 ** What comes before the call may raise too, and run a finalizer that ends the job. */
 static void run_protected(lua_State *L, lua_CFunction body, struct work *work) {
   struct tr_job *job = work->job;
