@@ -3,6 +3,7 @@
 
 local cjson = require "cjson"
 local host = require "spec.support.host"
+local hostile_server = require "spec.support.hostile_server"
 local server = require "spec.support.server"
 local traceroute = require "traceroute"
 local uv = require "luv"
@@ -174,39 +175,35 @@ describe("an exchange", function()
     { "by none", says = "[Cc]onnect to server; check base_url", gone = true, connections = 1, OK, "reset" },
   } do
     it("says what went wrong, not how a kept connection ended that was replaced " .. case[1], function()
-      local listener, clients, asked = uv.new_tcp(), {}, {}
-      listener:bind("127.0.0.1", 0)
-      local port = listener:getsockname().port
-      listener:listen(8, function()
-        local client = uv.new_tcp()
-        listener:accept(client)
-        clients[#clients + 1] = client
-        client:read_start(function(_, text)
-          if client:is_closing() or not (text and text:find("}", 1, true)) then -- the request's end
-            return
-          end
-          asked[#asked + 1] = client
-          local answer = case[1 + #asked]
-          if answer == "reset" then
-            client:close_reset()
-            if case.gone then
-              listener:close()
-            end
-          elseif #asked + 1 ~= case.two then
-            client:write(answer)
-          end
-          if #asked == case.two then
-            asked[#asked - 1]:write(answer)
-          end
-        end)
-      end)
+      local asked, connections, is_gone = {}, 0, false
+      local url, stop = hostile_server.listen(function(client, text)
+        connections = connections + (text == "" and 1 or 0)
+        if not text:find("}", 1, true) then -- the request's end
+          return
+        end
+        asked[#asked + 1] = client
+        local answer = case[1 + #asked]
+        if answer == "reset" then
+          client:close_reset()
+          is_gone = case.gone
+        elseif #asked + 1 ~= case.two then
+          client:write(answer)
+        end
+        if #asked == case.two then
+          asked[#asked - 1]:write(answer)
+        end
+      end, true)
+      finally(stop)
       local function start()
         return assert(traceroute.start(stand_in.account, "192.0.2.1",
-          { base_url = "http://127.0.0.1:" .. port, token = TOKEN, retries = 0, timeout = 20 }))
+          stand_in:options(url, { token = TOKEN, retries = 0, timeout = 20 })))
       end
       local function finish(job)
         while not job:step(0) do
           uv.run("nowait")
+          if is_gone then
+            stop()
+          end
         end
         return select(2, job:result())
       end
@@ -217,17 +214,9 @@ describe("an exchange", function()
         finish(other)
       end
       local err = finish(start())
-      local count = #clients
-      clients[#clients + 1] = listener
-      for _, handle in ipairs(clients) do
-        if not handle:is_closing() then
-          handle:close()
-        end
-      end
-      uv.run("nowait")
       assert.matches(case.says, err.message)
       assert.equal(#case - 1, #asked)
-      assert.equal(case.connections, count)
+      assert.equal(case.connections, connections)
     end)
   end
 

@@ -31,8 +31,8 @@ local TIMEOUT, GRACE = 20 * host.patience(), 10 -- seconds
 local LATE = 3 * host.patience() -- after the timeout, where one has to run out
 local AT_ONCE = TIMEOUT / 2 -- where none has to
 
--- A TCP port that does with its clients what `serve` says. Its URL and how to end it.
-local function listen(serve, plain, window)
+-- A TCP port that does with its clients what `serve` says. Its URL and how to end it, which may be said twice.
+function hostile_server.listen(serve, plain, window)
   local socket, clients = uv.new_tcp(), {}
   assert(socket:bind("127.0.0.1", 0))
   if window then
@@ -132,7 +132,7 @@ end
 -- The case's base URL, and what to call at the end, if anything.
 local function place(stand_in, case)
   if case.serve then
-    return listen(case.serve, case.plain, case.window)
+    return hostile_server.listen(case.serve, case.plain, case.window)
   elseif case.frames then
     return listen_http2(stand_in, case)
   elseif case.url then
